@@ -1,0 +1,150 @@
+"""The one door to libav outside the nodes: it converts frames, nothing else.
+
+`av` is imported when a frame first passes, so that `import streamflow` stays light.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+from streamflow import copies
+from streamflow.frames.audio import CHANNELS, SAMPLE_FORMATS, AudioFrame
+from streamflow.frames.memory import writable_view
+from streamflow.frames.video import PIXEL_FORMATS, VideoFrame, plane_shapes
+
+Array = npt.NDArray[Any]
+
+FULL_RANGE: Final = 2
+"""FFmpeg's AVCOL_RANGE_JPEG."""
+
+TO_AV: Final = {"gray8": "gray"}
+FROM_AV: Final = {"gray": "gray8", "yuvj420p": "yuv420p"}
+
+
+def house_format(frame: av.VideoFrame) -> tuple[str, int]:
+    """Our name for the pixel format of a libav frame, and its colour range."""
+    name = frame.format.name
+    ours = FROM_AV.get(name, name)
+    if ours not in PIXEL_FORMATS:
+        known = ", ".join(PIXEL_FORMATS)
+        raise ValueError(f"a VideoFrame cannot hold {name}; reformat it to one of {known}")
+    return ours, FULL_RANGE if name.startswith("yuvj") else int(frame.color_range)
+
+
+def map_planes(frame: av.VideoFrame, shapes: tuple[tuple[int, ...], ...]) -> list[Array]:
+    """Views of libav's planes, with its row padding as stride."""
+    views: list[Array] = []
+    for plane, shape in zip(frame.planes, shapes, strict=True):
+        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: shape[0]]
+        used = rows[:, : math.prod(shape[1:])]
+        views.append(used.reshape(shape) if len(shape) == 2 else _split_components(used, shape))
+    return views
+
+
+def _split_components(rows: Array, shape: tuple[int, ...]) -> Array:
+    strides = (rows.strides[0], shape[2], 1)
+    return np.lib.stride_tricks.as_strided(rows, shape, strides)
+
+
+def video_to_av(frame: VideoFrame) -> av.VideoFrame:
+    """A fresh libav frame over the planes of ours."""
+    wrapped = _wrap(frame)
+    wrapped.pts = frame.pts
+    if frame.time_base is not None:
+        wrapped.time_base = frame.time_base
+    wrapped.colorspace, wrapped.color_range = frame.colorspace, frame.color_range
+    return wrapped
+
+
+def _wrap(frame: VideoFrame) -> av.VideoFrame:
+    name = TO_AV.get(frame.format, frame.format)
+    subsampled = frame.format in ("yuv420p", "nv12")
+    odd = frame.width % 2 or frame.height % 2
+    if (subsampled and odd) or not _rows_are_contiguous(frame):
+        return _copy(frame, name)
+    if subsampled:
+        # DLPack, as PyAV asks for it, cannot say "read-only", so numpy refuses
+        # such arrays. libav only reads the frames that it is given to encode,
+        # scale or filter: a writable view, seen by nobody else, is safe.
+        if frame._av is not None:
+            shapes = plane_shapes(frame.format, frame.width, frame.height)
+            planes = tuple(map_planes(frame._av, shapes))
+        else:
+            planes = tuple(writable_view(plane) for plane in frame.planes)
+        return av.VideoFrame.from_dlpack(planes, format=name)
+    return av.VideoFrame.from_numpy_buffer(frame.planes[0], format=name)
+
+
+def _rows_are_contiguous(frame: VideoFrame) -> bool:
+    return frame._av is not None or all(plane[0].flags.c_contiguous for plane in frame.planes)
+
+
+def _copy(frame: VideoFrame, name: str) -> av.VideoFrame:
+    copies.count(frame.nbytes)
+    made = av.VideoFrame(frame.width, frame.height, name)
+    for plane, source in zip(made.planes, frame.planes, strict=True):
+        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+        row_bytes = math.prod(source.shape[1:])
+        rows[: source.shape[0], :row_bytes] = source.reshape(source.shape[0], row_bytes)
+    return made
+
+
+def reformat(
+    frame: VideoFrame, width: int, height: int, format: str, interpolation: str | None
+) -> VideoFrame:
+    """Scale or convert by libswscale; pts, time base and metadata stay."""
+    source = frame._av if frame._av is not None else video_to_av(frame)
+    name = TO_AV.get(format, format)
+    if format not in PIXEL_FORMATS:
+        raise ValueError(f"unknown pixel format {format!r}; known are {', '.join(PIXEL_FORMATS)}")
+    flags = interpolation.upper() if interpolation else None
+    made = source.reformat(width, height, name, interpolation=flags)
+    new = VideoFrame._over(made, format, int(made.color_range))
+    new.pts, new.time_base, new.metadata = frame.pts, frame.time_base, frame.metadata
+    return new
+
+
+def audio_from_av(frame: av.AudioFrame) -> AudioFrame:
+    """Our frame over libav's samples."""
+    format, layout = frame.format.name, frame.layout.name
+    if format not in SAMPLE_FORMATS or layout not in CHANNELS:
+        raise ValueError(
+            f"an AudioFrame cannot hold {format} {layout}; resample it to one of "
+            f"{', '.join(SAMPLE_FORMATS)} and {', '.join(CHANNELS)}"
+        )
+    dtype = SAMPLE_FORMATS[format]
+    if format.endswith("p"):
+        rows = [np.frombuffer(plane, dtype)[: frame.samples] for plane in frame.planes]
+        if len(rows) > 1:
+            copies.count(sum(row.nbytes for row in rows))
+        samples: Array = np.stack(rows) if len(rows) > 1 else rows[0][None]
+    else:
+        channels = CHANNELS[layout]
+        flat = np.frombuffer(frame.planes[0], dtype)[: frame.samples * channels]
+        samples = flat.reshape(-1, channels)
+    return AudioFrame(
+        samples,
+        format,
+        layout=layout,
+        rate=frame.sample_rate,
+        pts=frame.pts,
+        time_base=frame.time_base,
+    )
+
+
+def audio_to_av(frame: AudioFrame) -> av.AudioFrame:
+    """A libav frame with a copy of the samples; PyAV cannot wrap them."""
+    copies.count(frame.nbytes)
+    samples = frame.samples if frame.planar else frame.samples.reshape(1, -1)
+    made = av.AudioFrame.from_ndarray(
+        np.ascontiguousarray(samples), format=frame.format, layout=frame.layout
+    )
+    made.sample_rate, made.pts = frame.rate, frame.pts
+    if frame.time_base is not None:
+        made.time_base = frame.time_base
+    return made

@@ -1,0 +1,165 @@
+"""Errors: one flat family, each naming what happened, where, and what was needed.
+
+Data stands in attributes and in ``args``, so that an error survives pickling;
+the sentence stands in ``__str__``. Each class is also the builtin a caller
+would reach for (`ValueError`, `LookupError`, `TimeoutError`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class StreamflowError(Exception):
+    """The base of every error that streamflow raises on purpose."""
+
+
+class GraphError(StreamflowError, ValueError):
+    """The graph cannot be what was asked for: a bad id, port, edge or parameter."""
+
+
+class CycleError(GraphError):
+    """The edges form a cycle.
+
+    Attributes:
+        members: node ids of the cycle, in the order of its edges.
+    """
+
+    def __init__(self, members: tuple[str, ...]) -> None:
+        super().__init__(members)
+        self.members = members
+
+    def __str__(self) -> str:
+        return "the graph has a cycle: " + " -> ".join((*self.members, self.members[0]))
+
+
+class PortMismatchError(GraphError, TypeError):
+    """Two ports cannot meet.
+
+    Attributes:
+        source: ``node.port`` that offers.
+        target: ``node.port`` that needs.
+        offered: what the source offers, in words.
+        needed: what the target needs, in words.
+    """
+
+    def __init__(self, source: str, target: str, offered: str, needed: str) -> None:
+        super().__init__(source, target, offered, needed)
+        self.source, self.target, self.offered, self.needed = source, target, offered, needed
+
+    def __str__(self) -> str:
+        return (
+            f"cannot connect {self.source} to {self.target}: "
+            f"it offers {self.offered}, but {self.needed} is needed"
+        )
+
+
+class UnknownNodeError(StreamflowError, LookupError):
+    """No node type, or no node of the graph, has this name.
+
+    Attributes:
+        name: what was asked for.
+        nearest: known names that look like it, best first.
+    """
+
+    def __init__(self, name: str, nearest: tuple[str, ...] = ()) -> None:
+        super().__init__(name, nearest)
+        self.name, self.nearest = name, nearest
+
+    def __str__(self) -> str:
+        hint = f"; did you mean {' or '.join(self.nearest)}?" if self.nearest else ""
+        return f"unknown node {self.name!r}{hint}"
+
+
+class NodeError(StreamflowError):
+    """A node failed.
+
+    Attributes:
+        node: id of the node.
+        phase: ``initialize``, ``process``, ``flush``, ``cleanup`` or ``on_event``.
+        error_type: class name of the original exception.
+        message: its sentence.
+        stack_trace: its formatted traceback.
+        input_summary: type, shape, dtype and pts of the item in hand, or None.
+        item: the item in hand where the node's policy is ``error="route"``,
+            else None; it does not travel between processes.
+    """
+
+    def __init__(
+        self,
+        node: str,
+        phase: str,
+        error_type: str,
+        message: str,
+        stack_trace: str = "",
+        input_summary: str | None = None,
+    ) -> None:
+        super().__init__(node, phase, error_type, message, stack_trace, input_summary)
+        self.node, self.phase = node, phase
+        self.error_type, self.message = error_type, message
+        self.stack_trace, self.input_summary = stack_trace, input_summary
+        self.item: Any = None
+
+    def __str__(self) -> str:
+        on = f" on {self.input_summary}" if self.input_summary else ""
+        return f"node {self.node!r} failed in {self.phase}{on}: {self.error_type}: {self.message}"
+
+
+class NodeTimeoutError(NodeError, TimeoutError):
+    """A node took longer than its ``timeout``, or held up ``stop()`` past its deadline."""
+
+
+class MediaError(StreamflowError, OSError):
+    """A file, stream or device could not be read or written.
+
+    Attributes:
+        path: the file name or URL.
+        reason: what was wrong with it.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path, self.reason = path, reason
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
+class LinkError(StreamflowError):
+    """Something is wrong with a link."""
+
+
+class LinkClosed(LinkError):
+    """You used a link that your own side has closed."""
+
+
+class LinkFull(LinkError):
+    """A link with ``policy="error"`` had no room for the item."""
+
+
+class WouldBlock(StreamflowError, BlockingIOError):
+    """A ``nowait`` call found no credit or no item."""
+
+
+class StateError(StreamflowError, RuntimeError):
+    """An execution was asked for a move that its state does not allow."""
+
+
+class DeadlockError(StreamflowError, RuntimeError):
+    """A merge waits for one port while another holds back what would feed it.
+
+    Attributes:
+        empty: the ports that the merge waits for.
+        full: the ports whose links have no room left.
+    """
+
+    def __init__(self, empty: tuple[str, ...], full: tuple[str, ...]) -> None:
+        super().__init__(empty, full)
+        self.empty, self.full = empty, full
+
+    def __str__(self) -> str:
+        return (
+            f"deadlock: {', '.join(self.empty)} waits for an item that cannot come, because "
+            f"{', '.join(self.full)} is full and blocks the branch both come from; "
+            f"give {', '.join(self.full)} a larger queue(max_items=...) or another merge policy"
+        )
