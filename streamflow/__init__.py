@@ -23,8 +23,10 @@ from streamflow.errors import (
 )
 from streamflow.frames import AudioFrame, VideoFrame
 from streamflow.function import node
+from streamflow.graph import queue
 from streamflow.node import Node, NodeInfo, Out
 from streamflow.packet import Packet
+from streamflow.pipeline import Pipeline
 from streamflow.ports import Audio, Data, Table, Value, Video
 from streamflow.registry import Registry, registry
 
@@ -51,6 +53,7 @@ __all__ = [
     "OfflineClock",
     "Out",
     "Packet",
+    "Pipeline",
     "PortMismatchError",
     "Registry",
     "StateError",
@@ -64,5 +67,6 @@ __all__ = [
     "errors",
     "events",
     "node",
+    "queue",
     "registry",
 ]

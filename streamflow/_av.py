@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any, Final
 
 import av
@@ -21,6 +22,12 @@ Array = npt.NDArray[Any]
 
 FULL_RANGE: Final = 2
 """FFmpeg's AVCOL_RANGE_JPEG."""
+
+GBR: Final = 0
+"""FFmpeg's AVCOL_SPC_RGB: no YUV matrix."""
+
+UNSPECIFIED: Final = 2
+"""FFmpeg's AVCOL_SPC_UNSPECIFIED."""
 
 TO_AV: Final = {"gray8": "gray"}
 FROM_AV: Final = {"gray": "gray8", "yuvj420p": "yuv420p"}
@@ -40,7 +47,9 @@ def map_planes(frame: av.VideoFrame, shapes: tuple[tuple[int, ...], ...]) -> lis
     """Views of libav's planes, with its row padding as stride."""
     views: list[Array] = []
     for plane, shape in zip(frame.planes, shapes, strict=True):
-        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: shape[0]]
+        rows = np.frombuffer(plane, np.uint8).reshape(-1, abs(plane.line_size))[: shape[0]]
+        if plane.line_size < 0:
+            rows = rows[::-1]  # a picture that stands on its head, as `vflip` makes it
         used = rows[:, : math.prod(shape[1:])]
         views.append(used.reshape(shape) if len(shape) == 2 else _split_components(used, shape))
     return views
@@ -81,7 +90,13 @@ def _wrap(frame: VideoFrame) -> av.VideoFrame:
 
 
 def _rows_are_contiguous(frame: VideoFrame) -> bool:
-    return frame._av is not None or all(plane[0].flags.c_contiguous for plane in frame.planes)
+    # Rows that run backwards or stand on each other are none that libav can step through.
+    if frame._av is not None:
+        return frame._av.planes[0].line_size > 0
+    return all(
+        plane[0].flags.c_contiguous and plane.strides[0] >= plane[0].nbytes
+        for plane in frame.planes
+    )
 
 
 def _copy(frame: VideoFrame, name: str) -> av.VideoFrame:
@@ -95,15 +110,27 @@ def _copy(frame: VideoFrame, name: str) -> av.VideoFrame:
 
 
 def reformat(
-    frame: VideoFrame, width: int, height: int, format: str, interpolation: str | None
+    frame: VideoFrame,
+    width: int,
+    height: int,
+    format: str,
+    interpolation: str | None,
+    reformatter: av.video.reformatter.VideoReformatter | None = None,
 ) -> VideoFrame:
-    """Scale or convert by libswscale; pts, time base and metadata stay."""
+    """Scale or convert by libswscale; pts, time base and metadata stay.
+
+    A reformatter keeps its tables from picture to picture; a new one for each
+    costs four times as much as scaling 720p to 360p does.
+    """
     source = frame._av if frame._av is not None else video_to_av(frame)
     name = TO_AV.get(format, format)
     if format not in PIXEL_FORMATS:
         raise ValueError(f"unknown pixel format {format!r}; known are {', '.join(PIXEL_FORMATS)}")
     flags = interpolation.upper() if interpolation else None
-    made = source.reformat(width, height, name, interpolation=flags)
+    scale = source.reformat if reformatter is None else partial(reformatter.reformat, source)
+    made = scale(width, height, name, interpolation=flags)
+    if made.colorspace == GBR and format not in ("rgb24", "bgr24", "rgba"):
+        made.colorspace = UNSPECIFIED  # what was said of the RGB source is not true of YUV
     new = VideoFrame._over(made, format, int(made.color_range))
     new.pts, new.time_base, new.metadata = frame.pts, frame.time_base, frame.metadata
     return new

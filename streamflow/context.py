@@ -32,6 +32,8 @@ class NodeContext:
         metadata: the pipeline's; read-only.
         state: named values, private to this node of this execution.
         clock: the execution's clock.
+        connected: names of the node's ports, in and out, that an edge ends at;
+            None where nobody knows, and then all are to be served.
         logger: ``streamflow.node.<id>``.
     """
 
@@ -45,6 +47,7 @@ class NodeContext:
         params: Mapping[str, Any] | None = None,
         metadata: Mapping[str, Any] | None = None,
         clock: Clock | None = None,
+        connected: frozenset[str] | None = None,
         charge: Callable[[int, str | None], None] | None = None,
         send_event: Callable[[Event], None] | None = None,
     ) -> None:
@@ -55,6 +58,7 @@ class NodeContext:
         self.metadata = MappingProxyType(dict(metadata or {}))
         self.state = NodeState()
         self.clock = clock or Clock()
+        self.connected = connected
         self.logger = logging.getLogger(f"streamflow.node.{node_id}")
         self.emitted: list[tuple[str, Any]] = []
         self.pool = Pool()

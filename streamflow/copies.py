@@ -23,6 +23,10 @@ class Segment(Protocol):
         """Charge a copy of ``nbytes`` to the node at ``line``."""
 
 
+    def exclusive(self, line: int) -> bool:
+        """Whether the item that the node at ``line`` works on is nobody else's."""
+
+
 def running(frame: FrameType | None) -> tuple[Segment, int] | None:
     """Find the segment and the line of the innermost generated code on a stack."""
     while frame is not None:
@@ -38,3 +42,9 @@ def count(nbytes: int) -> None:
     found = running(sys._getframe(1))
     if found is not None:
         found[0].charge(found[1], nbytes)
+
+
+def exclusive() -> bool:
+    """Whether the item that the running node works on is nobody else's; true outside of nodes."""
+    found = running(sys._getframe(1))
+    return found is None or found[0].exclusive(found[1])

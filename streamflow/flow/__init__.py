@@ -1,0 +1,3 @@
+"""What flows between segments: links with credits, and merges."""
+
+from __future__ import annotations

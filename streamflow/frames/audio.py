@@ -208,7 +208,7 @@ class AudioFrame:
     def writable(self) -> AudioFrame:
         """A frame whose samples may be written; a counted copy unless the memory is
         the library's and no second branch has been given this frame."""
-        if not self.shared and lent(self.samples):
+        if not self.shared and lent(self.samples) and copies.exclusive():
             samples = writable_view(self.samples)
         else:
             copies.count(self.nbytes)

@@ -226,14 +226,23 @@ class VideoFrame:
         height: int | None = None,
         format: str | None = None,
         interpolation: str | None = None,
+        reformatter: av.video.reformatter.VideoReformatter | None = None,
     ) -> VideoFrame:
-        """The picture in another size or pixel format, by libswscale; itself if nothing changes."""
+        """The picture in another size or pixel format, by libswscale; itself if nothing changes.
+
+        Args:
+            width: in pixels; None keeps it.
+            height: in pixels; None keeps it.
+            format: pixel format; None keeps it.
+            interpolation: libswscale's name in any case: ``bilinear``, ``bicubic`` …
+            reformatter: one that is kept for a run of pictures saves its tables.
+        """
         size = (width or self.width, height or self.height)
         if size == (self.width, self.height) and format in (None, self.format):
             return self
         from streamflow import _av
 
-        return _av.reformat(self, *size, format or self.format, interpolation)
+        return _av.reformat(self, *size, format or self.format, interpolation, reformatter)
 
     @classmethod
     def from_av(cls, frame: av.VideoFrame) -> VideoFrame:
@@ -278,7 +287,7 @@ class VideoFrame:
         It is a copy, and counted, unless the library lent the memory (through
         ``ctx.allocate``) and no second branch has been given this frame.
         """
-        if not self.shared and all(lent(plane) for plane in self.planes):
+        if not self.shared and all(map(lent, self.planes)) and copies.exclusive():
             planes = tuple(writable_view(plane) for plane in self.planes)
         else:
             copies.count(self.nbytes)

@@ -1,0 +1,1 @@
+"""Audio nodes: they make, change, mix, measure and draw sound."""

@@ -1,0 +1,1 @@
+"""Video nodes: they make, change, mark and save pictures, in yuv420p unless asked otherwise."""

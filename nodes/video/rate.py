@@ -1,0 +1,89 @@
+"""Constant frame rates: each tick of the new rate shows the last picture that has come by then."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import ClassVar
+
+from streamflow.frames import VideoFrame
+from streamflow.node import Node
+from streamflow.nodes.video.picture import check_rate, check_video
+from streamflow.ports import Ports, Video
+
+
+class FrameRate(Node):
+    """Drops and repeats pictures so that they come at a constant rate.
+
+    Frame n of the output has a pts one more than the frame before, in a time
+    base of 1 / rate, and shows the last picture whose time, rounded to a tick
+    of the new rate, is not later. The duration stays, within one frame; the
+    last picture lasts as long as the one before it. Pictures that go back in
+    time are dropped. Repeated pictures share their planes. Arithmetic is exact:
+    nothing drifts.
+
+    Args:
+        rate: frames per second: a number, or a fraction such as ``"30000/1001"``.
+
+    Raises:
+        ValueError: the rate is not more than 0.
+    """
+
+    inputs: ClassVar[Ports] = {"in": Video()}
+    outputs: ClassVar[Ports] = {"out": Video()}
+
+    def __init__(self, rate: Fraction | float | str) -> None:
+        self.rate = check_rate(rate)
+        self._forget()
+
+    def _forget(self) -> None:
+        self._held: VideoFrame | None = None
+        self._first = self._next = 0
+        self._last = self._interval = Fraction(0)
+
+    def process(self, frame: VideoFrame) -> Iterator[VideoFrame]:
+        """Yield the picture before as often as it is due, and hold this one.
+
+        Raises:
+            ValueError: the frame has no pts.
+        """
+        check_video(self, frame)
+        if frame.pts is None or frame.time_base is None:
+            raise ValueError("FrameRate needs frames with a pts and a time base")
+        time = frame.pts * frame.time_base
+        tick = self._tick(time)
+        if self._held is None:
+            self._first = self._next = tick
+        elif time < self._last:
+            return
+        else:
+            yield from self._repeat(tick)
+            self._interval = time - self._last
+        self._held, self._last = frame, time
+
+    def flush(self) -> Iterator[VideoFrame]:
+        """Yield the last picture as often as it is due; something comes of any picture."""
+        if self._held is not None:
+            end = self._tick(self._last + self._interval)
+            yield from self._repeat(max(end, self._first + 1))
+        self._forget()
+
+    def cleanup(self) -> None:
+        """Let the last picture go."""
+        self._forget()
+
+    def _tick(self, time: Fraction) -> int:
+        return math.floor(time * self.rate + Fraction(1, 2))
+
+    def _repeat(self, end: int) -> Iterator[VideoFrame]:
+        held = self._held
+        if held is None:
+            return
+        several = held.shared or end - self._next > 1
+        while self._next < end:
+            made = held.replace(pts=self._next, time_base=1 / self.rate)
+            # Repetitions are over the same planes, so that none may be written.
+            made.shared = several
+            self._next += 1
+            yield made

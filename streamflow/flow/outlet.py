@@ -1,0 +1,58 @@
+"""Outlets: links to the user's own code, that hold nothing until somebody reads."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from streamflow.events import End
+from streamflow.flow.link import Link
+
+
+class Outlet(Link):
+    """A link from a port to ``execution.outputs``.
+
+    Until it is read, items pass by and are counted as unconnected; then it is a
+    bounded link like any other, and holds its sender back.
+
+    Attributes:
+        attached: whether somebody reads.
+        unread: items that passed by.
+        failure: what to raise when the stream breaks off.
+    """
+
+    __slots__ = ("attached", "failure", "unread")
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.attached = False
+        self.unread = 0
+        self.failure: BaseException | None = None
+
+    def try_send(self, item: Any) -> bool:
+        """Send an item, or let it pass by if nobody reads."""
+        if not self.attached:
+            self.unread += 1
+            return True
+        return super().try_send(item)
+
+    async def read(self) -> AsyncIterator[Any]:
+        """Items as they come, until the end of the stream.
+
+        Raises:
+            StreamflowError: the execution failed.
+        """
+        try:
+            while True:
+                for item in self.take(1):
+                    yield item
+                event = self.next_event()
+                if isinstance(event, End):
+                    if self.failure is not None:
+                        raise self.failure
+                    return
+                if not self.pending:
+                    await self.arrived.wait(lambda: self.pending)
+        finally:
+            self.attached = False
+            self.drop_all("unread")

@@ -1,0 +1,451 @@
+"""Pipelines: the front door. Build a graph with ``>>``, then run it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from typing import Any, Literal, TypeVar
+
+from streamflow.clock import Clock, make_clock
+from streamflow.errors import GraphError
+from streamflow.execution import STALL_AFTER, Execution
+from streamflow.flow.merge import make_merge
+from streamflow.function import FunctionNode
+from streamflow.graph import (
+    ErrorPolicy,
+    Graph,
+    GraphNode,
+    NodeOptions,
+    PlacementName,
+    Queue,
+    unique_id,
+)
+from streamflow.metrics import Report
+from streamflow.node import Node
+from streamflow.registry import snake_case
+from streamflow.schema import check_params
+from streamflow.scheduler.build import Machine, Options
+from streamflow.scheduler.placement import new_event_loop
+from streamflow.scheduler.plan import Plan, plan
+
+Inputs = Iterable[Any] | AsyncIterator[Any]
+ClockName = Literal["live", "offline"]
+Connectable = Any
+T = TypeVar("T")
+
+
+class PortHandle:
+    """One port of a node in a pipeline; connect it with ``>>``."""
+
+    def __init__(self, handle: Handle, port: str, queue: Queue | None = None) -> None:
+        self.handle, self.port, self._queue = handle, port, queue
+
+    def __rshift__(self, other: Handle | PortHandle | Node | Queue) -> Any:
+        """Connect to the right; returns the right end."""
+        if isinstance(other, Queue):
+            if self._queue is not None:
+                raise GraphError("two queues in a row: one holds what both would")
+            return PortHandle(self.handle, self.port, other)
+        pipeline = self.handle.pipeline
+        right = pipeline.add(other) if isinstance(other, Node) else other
+        target = right if isinstance(right, PortHandle) else right.input()
+        pipeline.connect(self, target, queue=self._queue)
+        return target.handle if isinstance(right, PortHandle) else right
+
+    def __repr__(self) -> str:
+        return f"<port {self.handle.id}.{self.port}>"
+
+
+class Handle:
+    """A node in a pipeline.
+
+    ``handle["port"]`` is one of its ports; the handle itself stands for its only
+    port, or for ``in`` and ``out``.
+
+    Attributes:
+        pipeline: where it was added.
+        id: unique in the pipeline.
+        node: the instance.
+    """
+
+    def __init__(self, pipeline: Pipeline, node: GraphNode) -> None:
+        self.pipeline, self.id, self.node = pipeline, node.id, node.node
+        self._graph_node = node
+
+    def __getitem__(self, port: str) -> PortHandle:
+        known = {*self._graph_node.shape.inputs, *self._graph_node.outputs}
+        if port not in known:
+            raise GraphError(
+                f"node {self.id!r} has no port {port!r}; it has {', '.join(sorted(known))}"
+            )
+        return PortHandle(self, port)
+
+    def __rshift__(self, other: Handle | PortHandle | Node | Queue) -> Any:
+        """Connect to the right; returns the right end."""
+        return self.output() >> other
+
+    def input(self) -> PortHandle:
+        """Its only input port, or ``in``.
+
+        Raises:
+            GraphError: that is ambiguous; it lists the ports.
+        """
+        return self._default(self._graph_node.shape.inputs, "in", "input")
+
+    def output(self) -> PortHandle:
+        """Its only output port, or ``out``; see `input`."""
+        return self._default(self._graph_node.outputs, "out", "output")
+
+    def _default(self, ports: Mapping[str, Any], name: str, side: str) -> PortHandle:
+        if name in ports:
+            return PortHandle(self, name)
+        if len(ports) == 1:
+            return PortHandle(self, next(iter(ports)))
+        known = ", ".join(ports) or "none"
+        raise GraphError(f"name the {side} port of node {self.id!r}: it has {known}")
+
+    def __repr__(self) -> str:
+        return f"<node {self.id}>"
+
+
+class Pipeline:
+    """A graph of nodes that can be run.
+
+    Args:
+        name_or_node: a name; or the first node of a chain.
+        nodes: the rest of the chain.
+        metadata: for the nodes' contexts.
+
+    Attributes:
+        name: for reports and errors.
+        graph: nodes and edges.
+
+    >>> from streamflow.nodes import PassThrough
+    >>> from streamflow.function import node
+    >>> Pipeline(PassThrough(), node(lambda x: x * 2)).run([1, 2, 3]).results
+    [2, 4, 6]
+    """
+
+    def __init__(
+        self,
+        name_or_node: str | Node = "pipeline",
+        *nodes: Node,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        named = isinstance(name_or_node, str)
+        self.name: str = name_or_node if isinstance(name_or_node, str) else "pipeline"
+        self.graph = Graph()
+        self.metadata = dict(metadata or {})
+        self._handles: dict[int, Handle] = {}
+        self._busy = threading.Lock()
+        chain = nodes if named else (name_or_node, *nodes)
+        last: Handle | None = None
+        for node in chain:
+            if not isinstance(node, Node):
+                raise GraphError(f"a chain is made of nodes, not {type(node).__name__}")
+            handle = self.add(node)
+            if last is not None:
+                last >> handle  # pyright: ignore[reportUnusedExpression] - `>>` connects
+            last = handle
+
+    def add(
+        self,
+        node: Node | type[Node],
+        /,
+        *,
+        id: str | None = None,
+        on: PlacementName = "inline",
+        error: ErrorPolicy = "fail",
+        timeout: float | None = None,
+        concurrency: int = 1,
+        **params: Any,
+    ) -> Handle:
+        """Add a node.
+
+        Args:
+            node: an instance, which is the very one that runs; or a class, of
+                which each execution makes its own.
+            id: unique; the class name in snake case if not given.
+            on: where it runs.
+            error: what happens to an item it fails on.
+            timeout: seconds that one call may take.
+            concurrency: calls under way at once.
+            params: for the constructor, where a class is given.
+
+        Raises:
+            GraphError: an option cannot be, the id is taken, the instance is in
+                the pipeline already, or lacks what a node needs.
+        """
+        factory: Callable[[], Node] | None = None
+        if isinstance(node, type):
+            cls = node
+            check_params(cls, params)
+            factory = lambda: cls(**params)  # noqa: E731 - closes over cls and params
+            node = factory()
+        elif params:
+            raise GraphError(f"unknown option {', '.join(params)}; parameters go with a class")
+        if builtin_id(node) in self._handles:
+            known = self._handles[builtin_id(node)].id
+            raise GraphError(f"this instance is in the pipeline already, as {known!r}")
+        options = NodeOptions(on=on, error=error, timeout=timeout, concurrency=concurrency)
+        id = id or unique_id(default_id(node), self.graph.nodes)
+        added = self.graph.add(id, node, options, factory, params)
+        handle = self._handles[builtin_id(node)] = Handle(self, added)
+        return handle
+
+    def __getitem__(self, id: str) -> Handle:
+        """The handle of a node by its id."""
+        for handle in self._handles.values():
+            if handle.id == id:
+                return handle
+        raise GraphError(f"pipeline {self.name!r} has no node {id!r}")
+
+    def _handle(self, end: Handle | PortHandle | Node) -> Handle | PortHandle:
+        if isinstance(end, Node):
+            return self._handles.get(builtin_id(end)) or self.add(end)
+        owner = end.handle.pipeline if isinstance(end, PortHandle) else end.pipeline
+        if owner is not self:
+            raise GraphError(f"{end!r} belongs to another pipeline, {owner.name!r}")
+        return end
+
+    def connect(
+        self,
+        source: Handle | PortHandle | Node,
+        target: Handle | PortHandle | Node,
+        *,
+        queue: Queue | None = None,
+    ) -> None:
+        """Connect an output to an input; what ``>>`` does.
+
+        Raises:
+            GraphError: an end is ambiguous, or from another pipeline.
+            PortMismatchError: the ports cannot meet.
+        """
+        left, right = self._handle(source), self._handle(target)
+        out = left if isinstance(left, PortHandle) else left.output()
+        into = right if isinstance(right, PortHandle) else right.input()
+        self.graph.connect(out.handle.id, out.port, into.handle.id, into.port, queue)
+
+    def merge(
+        self, *sources: Handle | PortHandle | Node, policy: str = "interleave", **options: Any
+    ) -> Handle:
+        """Merge streams into one.
+
+        Args:
+            sources: two or more ends; their order is the order in each tuple.
+            policy: ``interleave`` (arrival), ``zip`` (index), ``sync`` (pts;
+                ``tolerance``, ``timeout``), ``combine_latest``, ``concat``
+                (whole streams in order) or ``select`` (``initial``).
+            options: of the policy.
+
+        Returns:
+            The merge's handle. All policies but ``interleave``, ``concat`` and
+            ``select`` emit tuples.
+
+        Raises:
+            ValueError: no such policy, or it does not take an option.
+        """
+        merge = make_merge(policy, len(sources), **options)
+        handle = self.add(merge, id=unique_id(f"merge_{policy}", self.graph.nodes))
+        for source, port in zip(sources, merge.ports, strict=True):
+            self.connect(source, handle[port])
+        return handle
+
+    def plan(self, *, threads: bool = True) -> Plan:
+        """The graph, cut into segments.
+
+        Raises:
+            GraphError: the graph is empty or cannot be cut.
+        """
+        if not self.graph.nodes:
+            raise GraphError(f"pipeline {self.name!r} has no nodes")
+        return plan(self.graph, threads=threads)
+
+    def explain(self) -> str:
+        """The generated source, with what each name and border stands for."""
+        made = self.plan()
+        instances = {id: node.node for id, node in made.graph.nodes.items()}
+        return Machine(made, instances, _NoContexts()).explain()
+
+    def start(
+        self,
+        inputs: Inputs | Mapping[str, Inputs] | None = None,
+        *,
+        clock: Clock | ClockName = "live",
+        collect: bool = False,
+        max_bytes: int | None = None,
+        timing: Literal["sampled", "exact"] = "sampled",
+        session_id: str | None = None,
+        stall_after: float = STALL_AFTER,
+    ) -> Execution:
+        """A new execution, to be entered with ``async with``.
+
+        Args:
+            inputs: items for the node that no edge feeds; by id if there are several.
+            clock: how time passes.
+            collect: keep what unconnected ``out`` ports emit in the report.
+            max_bytes: bound on what waits on all links together.
+            timing: time one item in 64, or all.
+            session_id: for the nodes' contexts.
+            stall_after: seconds after which a node that holds its thread is reported.
+
+        Raises:
+            GraphError: it holds instances and has an execution already, or the
+                graph or the inputs do not fit.
+        """
+        return self._execution(
+            inputs,
+            make_clock(clock),
+            Options(collect, not collect, max_bytes, timing == "exact"),
+            session_id=session_id,
+            stall_after=stall_after,
+        )
+
+    def _execution(
+        self,
+        inputs: Inputs | Mapping[str, Inputs] | None,
+        clock: Clock,
+        options: Options,
+        **more: Any,
+    ) -> Execution:
+        made = self.plan(threads=clock.threads)
+        feeds = self._feeds(inputs, made)
+        instances = {
+            id: node.factory() if node.factory else node.node
+            for id, node in made.graph.nodes.items()
+        }
+        execution = Execution(
+            self.name,
+            made,
+            instances,
+            clock=clock,
+            options=options,
+            inputs=feeds,
+            metadata=self.metadata,
+            **more,
+        )
+        self._claim(execution)
+        return execution
+
+    def _claim(self, execution: Execution) -> None:
+        """Let one execution at a time have the instances."""
+        shared = [node.id for node in self.graph.nodes.values() if node.factory is None]
+        running = getattr(self, "_running", None)
+        if shared and running is not None and not running.state.final:
+            raise GraphError(
+                f"pipeline {self.name!r} is running already, and holds instances "
+                f"({', '.join(shared[:3])}): add classes with their parameters to run several"
+            )
+        self._running = execution
+
+    def _feeds(
+        self, inputs: Inputs | Mapping[str, Inputs] | None, made: Plan
+    ) -> Mapping[str, Inputs]:
+        if inputs is None:
+            return {}
+        graph = made.graph
+        fed = {edge.target for edge in graph.edges}
+        open_nodes = [id for id in graph.nodes if graph.nodes[id].shape.inputs and id not in fed]
+        if isinstance(inputs, Mapping):
+            unknown = inputs.keys() - set(open_nodes)
+            if unknown:
+                raise GraphError(
+                    f"inputs name {', '.join(sorted(unknown))}; open are {', '.join(open_nodes)}"
+                )
+            return inputs
+        if len(open_nodes) != 1:
+            raise GraphError(
+                f"inputs need one node without edges into it; there are "
+                f"{len(open_nodes)} ({', '.join(open_nodes)}): pass a dict by node id"
+            )
+        return {open_nodes[0]: inputs}
+
+    def run(
+        self,
+        inputs: Inputs | Mapping[str, Inputs] | None = None,
+        *,
+        clock: Clock | ClockName = "offline",
+        collect: bool = False,
+        max_bytes: int | None = None,
+        timing: Literal["sampled", "exact"] = "sampled",
+        timeout: float | None = None,
+        session_id: str | None = None,
+        stall_after: float = STALL_AFTER,
+        progress: bool | None = None,
+    ) -> Report:
+        """Run to the end, and report.
+
+        Inside a running loop (Jupyter, FastAPI) it uses a loop of its own on a
+        thread. Parameters as in `start`, and:
+
+        Args:
+            timeout: seconds for the whole run.
+            progress: a progress bar on stderr; None shows it on a terminal.
+
+        Raises:
+            NodeError: a node failed.
+            TimeoutError: the run took longer than ``timeout``.
+        """
+        execution = self._execution(
+            inputs,
+            make_clock(clock),
+            Options(collect or inputs is not None, False, max_bytes, timing == "exact"),
+            session_id=session_id,
+            stall_after=stall_after,
+        )
+        return run_blocking(lambda: _run(execution, timeout, progress))
+
+
+async def _run(execution: Execution, timeout: float | None, progress: bool | None) -> Report:
+    from streamflow.progress import shown
+
+    async with asyncio.timeout(timeout), execution, shown(execution, progress):
+        return await execution.wait()
+
+
+def run_blocking(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run a coroutine to its end, on a loop of its own."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+            return runner.run(make())
+    results: list[T] = []
+    errors: list[BaseException] = []
+
+    def serve() -> None:
+        try:
+            with asyncio.Runner(loop_factory=new_event_loop) as runner:
+                results.append(runner.run(make()))
+        except BaseException as error:  # noqa: BLE001 - raised again by the caller
+            errors.append(error)
+
+    thread = threading.Thread(target=serve, name="streamflow loop")
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0]
+    return results[0]
+
+
+builtin_id = id
+"""``id`` is a parameter here."""
+
+
+def default_id(node: Node) -> str:
+    """The id that a node gets: its class, or its function, in snake case."""
+    if isinstance(node, FunctionNode):
+        name = node.__name__
+        return "function" if name == "<lambda>" else snake_case(name)
+    return snake_case(type(node).__name__)
+
+
+class _NoContexts(dict[str, Any]):
+    """Stands in for contexts where code is generated but not run."""
+
+    def __missing__(self, key: str) -> Any:
+        from streamflow.context import NodeContext
+
+        self[key] = NodeContext(key, "")
+        return self[key]

@@ -1,0 +1,201 @@
+"""Building: from a plan to segments, links and drivers that are ready to run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from streamflow.context import NodeContext
+from streamflow.events import Event
+from streamflow.flow.limits import Budget
+from streamflow.flow.link import Link
+from streamflow.flow.merge import CombineLatest
+from streamflow.flow.outlet import Outlet
+from streamflow.graph import Edge, Queue
+from streamflow.node import Node
+from streamflow.ports import Video
+from streamflow.scheduler.driver import Driver, Inlet
+from streamflow.scheduler.emit import Consumer
+from streamflow.scheduler.plan import Plan
+from streamflow.scheduler.segment import Segment
+from streamflow.scheduler.window import Gate
+
+FEEDER_ITEMS: Final = 8
+"""Window of a link at a thread's border, or one that carries pictures."""
+
+RESULTS: Final = Consumer(None, "results")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How an execution is built.
+
+    Attributes:
+        collect: whether unconnected ``out`` ports go to the results.
+        outlets: whether unconnected ports may be read while it runs.
+        max_bytes: bound on what waits on all links together.
+        exact: time and check every item.
+    """
+
+    collect: bool = False
+    outlets: bool = False
+    max_bytes: int | None = None
+    exact: bool = False
+
+
+class Machine:
+    """Everything of one execution that moves.
+
+    Attributes:
+        plan: what it was built from.
+        gate: closed while paused.
+        drivers: one for each segment, in topological order.
+        links: by edge.
+        outlets: by (node, port).
+        results: what was collected.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        instances: Mapping[str, Node],
+        contexts: Mapping[str, NodeContext],
+        options: Options | None = None,
+    ) -> None:
+        options = options or Options()
+        self.plan, self.gate = plan, Gate()
+        self.instances, self.contexts = instances, contexts
+        self.results: list[Any] = []
+        self.links: dict[Edge, Link] = {}
+        self.outlets: dict[tuple[str, str], Outlet] = {}
+        self._consumers: dict[tuple[str, str], list[Consumer]] = {}
+        self._shared: dict[str, bool] = {}
+        self._connect(options)
+        self.drivers = [
+            Driver(
+                Segment(
+                    segment,
+                    plan.graph.nodes,
+                    instances,
+                    contexts,
+                    self._consumers,
+                    self.gate,
+                    self.results.append,
+                    self.is_shared,
+                ),
+                exact=options.exact,
+            )
+            for segment in plan.segments
+        ]
+        self._home = {id: driver for driver in self.drivers for id in driver.segment.plan.nodes}
+        for edge, link in self.links.items():
+            driver = self._home[edge.target]
+            link.arrived = driver.segment.arrived
+            driver.inlets.append(Inlet(link, edge.target, edge.target_port, edge))
+
+    def _connect(self, options: Options) -> None:
+        budget = Budget(options.max_bytes) if options.max_bytes is not None else None
+        for edge in self.plan.graph.edges:
+            port = (edge.source, edge.source_port)
+            if edge in self.plan.borders:
+                self.links[edge] = link = Link(edge.name, self._queue(edge), budget=budget)
+                consumer = Consumer(edge, str(len(self.links)), link)
+            else:
+                consumer = Consumer(edge)
+            self._consumers.setdefault(port, []).append(consumer)
+        for id, node in self.plan.graph.nodes.items():
+            for port in node.outputs:
+                if (id, port) in self._consumers:
+                    continue
+                if options.collect and port == "out":
+                    self._consumers[id, port] = [RESULTS]
+                elif options.outlets:
+                    self.add_outlet(id, port)
+
+    def _queue(self, edge: Edge) -> Queue:
+        queue = edge.queue or Queue()
+        if queue.max_items is not None:
+            return queue
+        nodes, home = self.plan.graph.nodes, self.plan.home
+        heavy = isinstance(nodes[edge.source].outputs[edge.source_port], Video)
+        crosses = home[edge.source].placement != home[edge.target].placement
+        return replace(queue, max_items=FEEDER_ITEMS) if heavy or crosses else queue
+
+    def add_outlet(self, id: str, port: str) -> Outlet:
+        """Let a port be read from outside."""
+        outlet = Outlet(f"{id}.{port}")
+        self.outlets[id, port] = outlet
+        name = f"o{len(self.outlets)}"
+        self._consumers.setdefault((id, port), []).append(Consumer(None, name, outlet))
+        return outlet
+
+    def add_inlet(self, id: str, port: str, *, lasting: bool = False) -> Inlet:
+        """Let items be injected at a port."""
+        driver = self._home[id]
+        link = Link(f"inject -> {id}.{port}", arrived=driver.segment.arrived)
+        inlet = Inlet(link, id, port, None, lasting)
+        driver.inlets.append(inlet)
+        driver.segment.arrived.wake()
+        return inlet
+
+    def driver_of(self, id: str) -> Driver:
+        """The driver of the segment that a node is in."""
+        return self._home[id]
+
+    def charge(self, id: str) -> Callable[[int, str | None], None]:
+        """What a node's context calls to enter a copy into the ledger."""
+
+        def enter(nbytes: int, port: str | None) -> None:
+            edges = self.plan.graph.edges
+            if port is None:
+                charged = [edge for edge in edges if edge.target == id]
+            else:
+                charged = [e for e in edges if e.source == id and e.source_port == port]
+            for edge in charged[:1]:
+                self._home[id].segment.ledger.copied[edge] += nbytes
+
+        return enter
+
+    def send_event(self, id: str) -> Callable[[Event], None]:
+        """What a node's context calls to send an event down its outputs."""
+        return lambda event: self._home[id].segment.announce(id, event)
+
+    def is_shared(self, id: str) -> bool:
+        """Whether what enters a node may be held elsewhere too.
+
+        It may where any port on the way from the sources has several consumers,
+        or a merge keeps what it has passed on.
+        """
+        if id not in self._shared:
+            self._shared[id] = any(
+                len(self._consumers[edge.source, edge.source_port]) > 1
+                or isinstance(self.instances[edge.source], CombineLatest)
+                or self.is_shared(edge.source)
+                for edge in self.plan.graph.into(id)
+            )
+        return self._shared[id]
+
+    def explain(self) -> str:
+        """The generated source of all segments, with a heading for each."""
+        parts: list[str] = []
+        for driver in self.drivers:
+            parts.append(_explain(driver, self.plan))
+        return "\n".join(parts)
+
+
+def _explain(driver: Driver, plan: Plan) -> str:
+    segment = driver.segment
+    lines = [f"# segment {segment.head} ({segment.plan.placement}): {' '.join(segment.nodes)}"]
+    for edge, reason in plan.borders.items():
+        if plan.home[edge.target] is segment.plan:
+            lines.append(f"#   fed by {edge.name}: a link, because of {reason}")
+    for number, id in enumerate(segment.nodes):
+        node = segment.nodes[id]
+        params = ", ".join(f"{name}={value!r}" for name, value in node.params.items())
+        lines.append(f"#   p{number} = {id}: {type(node.node).__name__}({params})")
+    driver.compile()
+    for chunk in segment.chunks:
+        fast, _, _ = chunk.source.partition("def checked(")
+        lines.append(fast.removesuffix("async ").rstrip())
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,195 @@
+"""Chunks: generated source, and what each of its lines stands for.
+
+The line on which generated code stands tells which node is at work, on which
+variable, and what the item in hand has not reached yet. Errors, copies, stalls
+and the ledger of a broken-off item all follow from that one number.
+"""
+
+from __future__ import annotations
+
+import linecache
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import count
+from types import CodeType, FrameType, TracebackType
+from typing import Any, Final, NamedTuple
+
+from streamflow.copies import SEGMENT
+from streamflow.flow.link import Link
+from streamflow.graph import Edge
+from streamflow.scheduler.ledger import Ledger
+
+_serial = count(1)
+
+ABANDONED: Final = "abandoned"
+"""Why an item did not reach a branch: the run broke off in another one before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A line that hands an item on: to a node, to a link, or to another function.
+
+    Attributes:
+        line: its first line.
+        defined: the line on which the item's variable was assigned.
+        node: the node at work: the one called, or the one that sends.
+        variable: name of the variable that holds the item.
+        edge: the edge it goes over; None for a node's own output or an injection.
+        calls: whether the node itself is called here.
+        failed: counter of items the node failed on, where it is called.
+        lost: counter of items that were lost in the node for other reasons.
+        missed: counter of items that did not get here.
+        link: the link it is sent to.
+    """
+
+    line: int
+    defined: int
+    node: str
+    variable: str
+    edge: Edge | None = None
+    calls: bool = False
+    failed: int = -1
+    lost: int = -1
+    missed: int = -1
+    link: Link | None = None
+
+
+class Writer:
+    """Collects lines of source, four spaces an indent, and the steps they stand for."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.steps: dict[int, Step] = {}
+
+    def add(self, indent: int, text: str) -> int:
+        """Append a line; returns its number, from 1."""
+        self.lines.append(" " * (4 * indent) + text)
+        return len(self.lines)
+
+    @property
+    def next_line(self) -> int:
+        """Number of the line that `add` will write."""
+        return len(self.lines) + 1
+
+    def mark(self, line: int, step: Step) -> None:
+        """Note what a line stands for."""
+        self.steps[line] = step
+
+
+class Position(NamedTuple):
+    """Where an exception passed through generated code."""
+
+    step: Step
+    item: Any
+
+
+@dataclass
+class Chunk:
+    """Compiled source with the ledger it writes.
+
+    Attributes:
+        name: of the file that tracebacks show.
+        source: its text.
+        steps: by line.
+        ledger: the segment's.
+        shared: whether another branch holds what enters a node, too.
+        functions: by name, once loaded.
+    """
+
+    name: str
+    source: str
+    steps: dict[int, Step]
+    ledger: Ledger
+    shared: Callable[[str], bool]
+    functions: dict[str, Callable[..., Any]] = field(default_factory=dict[str, Any])
+
+    def load(self, environment: dict[str, Any]) -> None:
+        """Execute the source; its functions see ``environment`` and nothing else."""
+        scope = {**environment, SEGMENT: self}
+        exec(_compile(self.source), scope)
+        self.functions = {name: scope[name] for name in scope.keys() - environment.keys()}
+
+    def show(self) -> None:
+        """Make the source visible to tracebacks and debuggers."""
+        lines = self.source.splitlines(keepends=True)
+        linecache.cache[_file_name(self.source)] = (len(self.source), None, lines, self.name)
+
+    def charge(self, line: int, nbytes: int) -> None:
+        """Charge a copy to the edge on which the node at ``line`` got its item."""
+        step = self.steps.get(line)
+        if step is not None and step.edge is not None:
+            self.ledger.copied[step.edge] += nbytes
+
+    def exclusive(self, line: int) -> bool:
+        """Whether the item that the node at ``line`` works on is nobody else's."""
+        step = self.steps.get(line)
+        return step is not None and not self.shared(step.node)
+
+    def position(self, traceback: TracebackType | None) -> Position | None:
+        """The innermost step of this chunk that an exception passed through."""
+        found = None
+        for frame, line in _frames(traceback):
+            if frame.f_globals.get(SEGMENT) is self and (step := self.steps.get(line)):
+                found = Position(step, frame.f_locals.get(step.variable))
+        return found
+
+    def abandon(self, traceback: TracebackType | None, reason: str | None) -> None:
+        """Account for the item that was in hand when an exception broke it off.
+
+        Args:
+            traceback: of the exception.
+            reason: why the item is lost; None if its node failed on it.
+        """
+        lines = [
+            line
+            for frame, line in _frames(traceback)
+            if frame.f_globals.get(SEGMENT) is self and line in self.steps
+        ]
+        for depth, line in enumerate(lines):
+            step = self.steps[line]
+            if depth == len(lines) - 1:
+                self._lose(step, reason)
+            for other in set(self.steps.values()):
+                if step.line < other.line and other.defined < step.line:
+                    self._miss(other)
+
+    def _lose(self, step: Step, reason: str | None) -> None:
+        if step.link is not None:
+            lose(step.link, reason or ABANDONED)
+        elif step.calls and reason is None:
+            self.ledger.counts[step.failed] += 1
+        elif step.calls:
+            self.ledger.lose(step.node, reason or ABANDONED, step.lost)
+
+    def _miss(self, step: Step) -> None:
+        if step.link is not None:
+            lose(step.link, ABANDONED)
+        elif step.missed >= 0:
+            self.ledger.counts[step.missed] += 1
+
+
+def lose(link: Link, reason: str) -> None:
+    """Count an item that was emitted to a link but never entered it."""
+    link.sent += 1
+    link.dropped[reason] = link.dropped.get(reason, 0) + 1
+
+
+def _frames(traceback: TracebackType | None) -> list[tuple[FrameType, int]]:
+    found: list[tuple[FrameType, int]] = []
+    while traceback is not None:
+        found.append((traceback.tb_frame, traceback.tb_lineno))
+        traceback = traceback.tb_next
+    return found
+
+
+@lru_cache(maxsize=1_024)
+def _file_name(source: str) -> str:
+    return f"<streamflow segment {next(_serial)}>"
+
+
+@lru_cache(maxsize=1_024)
+def _compile(source: str) -> CodeType:
+    # Cached by text: a pipeline that is run again, or built again alike, does
+    # not compile again.
+    return compile(source, _file_name(source), "exec")

@@ -1,0 +1,83 @@
+"""Deadlocks of the graph's making: who waits for whom, and whether anyone can still move.
+
+A driver that waits for input can move if a sender of it can; one that waits for
+room can if the receiver can. Whoever is left when all that can move, and all
+that they set free, are taken away, waits for ever.
+"""
+
+from __future__ import annotations
+
+from streamflow.errors import DeadlockError
+from streamflow.flow.link import Link
+from streamflow.flow.merge import Merge
+from streamflow.scheduler.build import Machine
+from streamflow.scheduler.driver import Driver, Inlet
+
+
+def find_deadlock(machine: Machine) -> DeadlockError | None:
+    """The deadlock that a machine is in, if it is in one."""
+    stuck = {id(driver): driver for driver in machine.drivers if _waits(driver)}
+    while movable := [driver for driver in stuck.values() if _can_move(driver, machine, stuck)]:
+        for driver in movable:
+            del stuck[id(driver)]
+    for driver in stuck.values():
+        error = _blame(driver)
+        if error is not None:
+            return error
+    return None
+
+
+def can_deadlock(machine: Machine) -> bool:
+    """Whether the graph has a merge that holds back one port while it waits for another."""
+    return any(
+        isinstance(node, Merge) and type(node).room is not Merge.room
+        for node in machine.instances.values()
+    )
+
+
+def _full(driver: Driver) -> list[Link]:
+    return [link for link in driver.segment.links if link.room.waiters]
+
+
+def _waits(driver: Driver) -> bool:
+    return bool(driver.segment.arrived.waiters or _full(driver))
+
+
+def _can_move(driver: Driver, machine: Machine, stuck: dict[int, Driver]) -> bool:
+    if not _waits(driver):
+        return True
+    full = _full(driver)
+    if full:
+        return any(_receiver_moves(link, machine, stuck) for link in full)
+    return any(_inlet_moves(driver, inlet, machine, stuck) for inlet in driver.inlets)
+
+
+def _receiver_moves(link: Link, machine: Machine, stuck: dict[int, Driver]) -> bool:
+    for edge, known in machine.links.items():
+        if known is link:
+            return id(machine.driver_of(edge.target)) not in stuck
+    return True  # an outlet: the user's code reads it
+
+
+def _inlet_moves(
+    driver: Driver, inlet: Inlet, machine: Machine, stuck: dict[int, Driver]
+) -> bool:
+    if driver.has_room(inlet) and inlet.link.pending:
+        return True
+    if inlet.ended or not driver.has_room(inlet):
+        return False
+    if inlet.edge is None:
+        return True  # more may be injected
+    return id(machine.driver_of(inlet.edge.source)) not in stuck
+
+
+def _blame(driver: Driver) -> DeadlockError | None:
+    if not isinstance(driver.segment.instances[driver.segment.head], Merge):
+        return None
+    full = tuple(f"{i.node}.{i.port}" for i in driver.inlets if i.link.room.waiters)
+    empty = tuple(
+        f"{i.node}.{i.port}"
+        for i in driver.inlets
+        if not i.ended and not i.link.queue and driver.has_room(i)
+    )
+    return DeadlockError(empty, full) if full and empty else None

@@ -1,0 +1,386 @@
+"""Drivers: feed a segment until its input ends, then flush it.
+
+One driver, one task. Between two windows it looks at control events, at the
+gate and at its links; within a window only generated code runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final, cast
+
+from streamflow.errors import NodeError
+from streamflow.events import End, Event, Interrupt, Start
+from streamflow.flow.link import Link
+from streamflow.flow.merge import ALL, Merge
+from streamflow.graph import Edge
+from streamflow.metrics import FOLD
+from streamflow.scheduler.failure import node_error
+from streamflow.scheduler.flush import flush_node
+from streamflow.scheduler.guard import CallTimeout, timed
+from streamflow.scheduler.segment import Entry, Segment
+from streamflow.scheduler.window import LARGEST, Window
+
+SAMPLE: Final = 64
+"""One item of so many is timed and checked."""
+
+
+@dataclass(slots=True)
+class Inlet:
+    """A link that feeds a segment.
+
+    Attributes:
+        link: what brings the items.
+        node: where they enter.
+        port: its input port.
+        edge: None for an injection.
+        lasting: whether the segment lives on while this has not ended; an
+            injection beside a node's own input does not keep it.
+        ended: whether `End` has come.
+    """
+
+    link: Link
+    node: str
+    port: str
+    edge: Edge | None
+    lasting: bool = True
+    ended: bool = False
+
+
+class Driver:
+    """Drives one segment.
+
+    Args:
+        segment: what to drive.
+        exact: time and check every item, not one in 64.
+    """
+
+    def __init__(self, segment: Segment, *, exact: bool = False) -> None:
+        self.segment = segment
+        self.inlets: list[Inlet] = []
+        self.window = Window()
+        self.inputs: Iterable[Any] | AsyncIterator[Any] | None = None
+        self.stopping = False
+        self._exact = exact
+        self._samples = 0
+        self._unsampled = SAMPLE  # so that the first item of all is checked
+        self._task: asyncio.Task[Any] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._in_hand = self._pulling = False
+        self._interrupt: str | None = None
+        self._started = False
+        self.finished = False
+
+    @property
+    def in_hand(self) -> str | None:
+        """The node whose asynchronous call is under way, if one is."""
+        if self._task is None or not self._in_hand:
+            return None
+        return self.segment.node_awaiting(self._task)
+
+    def compile(self) -> None:
+        """Compile the entries that the segment's own input needs."""
+        head = self.segment.nodes[self.segment.head]
+        if head.shape.is_source or head.node.is_streaming:
+            self.segment.entry(head.id, None)
+            return
+        for inlet in self.inlets:
+            self.segment.entry(inlet.node, inlet.port, inlet.edge)
+        if not self.inlets:
+            self.segment.entry(head.id, next(iter(head.shape.inputs)))
+
+    async def drive(self) -> None:
+        """Run until the input has ended, or `stop` was called.
+
+        Raises:
+            NodeError: a node failed.
+        """
+        self._task, self._loop = asyncio.current_task(), asyncio.get_running_loop()
+        limits = [node.options.timeout for node in self.segment.nodes.values()]
+        shortest = min((limit for limit in limits if limit is not None), default=None)
+        if shortest is not None:
+            self.segment.guard.start(shortest)
+        try:
+            await self._feed()
+            await self._finish()
+        finally:
+            self.finished = True
+            self.segment.guard.stop()
+
+    async def _feed(self) -> None:
+        head = self.segment.nodes[self.segment.head]
+        if self.inputs is not None:
+            port = next(iter(head.shape.inputs))
+            await self._feed_from(self.inputs, self.segment.entry(head.id, port))
+        elif head.shape.is_source:
+            self._start()
+            source = self.segment.instances[head.id].process()
+            await self._feed_from(source, self.segment.entry(head.id, None))
+        elif head.node.is_streaming:
+            source = self.segment.instances[head.id].process(self._stream())
+            await self._feed_from(source, self.segment.entry(head.id, None))
+        await self._feed_from_links()
+
+    async def _feed_from(self, source: Any, entry: Entry) -> None:
+        if hasattr(source, "__aiter__"):
+            await self._pull_async(aiter(source), entry)
+        else:
+            await self._pull(iter(source), entry)
+
+    async def _pull(self, source: Iterator[Any], entry: Entry) -> None:
+        """Feed from a plain iterator, a window at a time and no item ahead."""
+        head = self.segment.head
+        try:
+            while not self.stopping:
+                if self.segment.gate.closed:
+                    await self._passage()
+                if self.inlets:
+                    await self._serve_inlets()
+                size = self.window.size
+                if self._sample(size):
+                    items: Iterator[Any] = islice(source, 1)
+                    if self.inputs is None:
+                        items = timed(items, self.segment.ledger.histogram(head).add)
+                    if not await self._run(entry, items, checked=True):
+                        return
+                items = islice(source, size)
+                if entry.is_async:
+                    count = await self._run(entry, items)
+                else:
+                    count = self._run_plain(entry.fast, items)
+                if count < size:
+                    return
+                if self.window.turn():
+                    await asyncio.sleep(0)
+        finally:
+            close = getattr(source, "close", None)
+            if close is not None:
+                close()
+
+    async def _pull_async(self, source: AsyncIterator[Any], entry: Entry) -> None:
+        """Feed from an async iterator, item by item."""
+        try:
+            while not self.stopping:
+                if self.segment.gate.closed:
+                    await self._passage()
+                await self._serve_inlets()
+                item = await self._next(source)
+                if item is _NOTHING:
+                    return
+                await self._run(entry, iter((item,)), checked=self._sample(1))
+                if self.window.turn():
+                    await asyncio.sleep(0)
+        finally:
+            if hasattr(source, "aclose"):
+                await cast("Any", source).aclose()
+
+    async def _next(self, source: AsyncIterator[Any]) -> Any:
+        self._pulling = True
+        try:
+            return await anext(source)
+        except StopAsyncIteration:
+            return _NOTHING
+        except asyncio.CancelledError:
+            if not self.stopping or self._task is None:
+                raise
+            self._task.uncancel()
+            return _NOTHING
+        except Exception as error:
+            self._count_source_failure()
+            raise node_error(self.segment.head, "process", error) from error
+        finally:
+            self._pulling = False
+            self.window.rest()
+
+    def _count_source_failure(self) -> None:
+        counter = self.segment.ledger.counter()
+        self.segment.ledger.counts[counter] = 1
+        self.segment.ledger.failures.append((self.segment.head, ((1, counter),)))
+
+    async def _feed_from_links(self) -> None:
+        while not self._ended():
+            if self.segment.gate.closed:
+                await self._passage()
+            if not await self._serve_inlets():
+                await self.segment.arrived.wait(self._has_work)
+                self.window.rest()
+            elif self.window.turn():
+                await asyncio.sleep(0)
+
+    def _ended(self) -> bool:
+        return all(inlet.ended for inlet in self.inlets if inlet.lasting)
+
+    def _has_work(self) -> bool:
+        return any(inlet.link.pending and self.has_room(inlet) for inlet in self.inlets)
+
+    def has_room(self, inlet: Inlet) -> bool:
+        """Whether the inlet's node would take an item, or an event comes first."""
+        return self._room(inlet) > 0
+
+    def _room(self, inlet: Inlet) -> int:
+        """Items that the inlet's node would take now; 1 if an event comes first."""
+        if inlet.link.events and not inlet.link.queue:
+            return 1
+        node = self.segment.instances[inlet.node]
+        return node.room(inlet.port) if isinstance(node, Merge) else ALL
+
+    async def _serve_inlets(self) -> bool:
+        """Give each inlet one turn; false if none had anything."""
+        busy = False
+        for inlet in self.inlets:
+            while (event := inlet.link.next_event()) is not None:
+                busy = True
+                self._handle(inlet, event)
+            room = self._room(inlet)
+            batch = inlet.link.take(min(self.window.size, room)) if room > 0 else None
+            if batch:
+                busy = True
+                entry = self.segment.entry(inlet.node, inlet.port, inlet.edge)
+                await self._run_batch(inlet, entry, batch)
+        return busy
+
+    async def _run_batch(self, inlet: Inlet, entry: Entry, batch: list[Any]) -> None:
+        items = iter(batch)
+        try:
+            if self._sample(len(batch)):
+                await self._run(entry, islice(items, 1), checked=True)
+            await self._run(entry, items)
+        finally:
+            rest = list(items)
+            if rest:
+                inlet.link.untake(rest)
+
+    def _sample(self, count: int) -> bool:
+        self._unsampled += count
+        if self._unsampled < SAMPLE and not self._exact:
+            return False
+        self._unsampled = 0
+        self._samples += 1
+        if self._samples % FOLD == 0:
+            self.segment.ledger.fold()
+        return True
+
+    async def _run(self, entry: Entry, items: Iterator[Any], *, checked: bool = False) -> int:
+        """Run generated code over some items; returns how many there were."""
+        function = entry.checked if checked or self._exact else entry.fast
+        if not entry.is_async:
+            return self._run_plain(function, items)
+        self._in_hand = True
+        try:
+            return cast("int", await function(items))
+        except asyncio.CancelledError as error:
+            if self._interrupt is None or self._task is None:
+                self.segment.abandon(error, "stopped")
+                raise
+            self.segment.abandon(error, self._interrupt)
+            self._interrupt = None
+            self._task.uncancel()
+            return LARGEST
+        except Exception as error:
+            self.segment.abandon(error, None)
+            raise self.segment.explain_error(error) from error
+        finally:
+            self._in_hand = False
+
+    def _run_plain(self, function: Callable[[Iterator[Any]], int], items: Iterator[Any]) -> int:
+        try:
+            return function(items)
+        except Exception as error:
+            self.segment.abandon(error, None)
+            raise self.segment.explain_error(error) from error
+
+    async def _stream(self) -> AsyncIterator[Any]:
+        """The whole input, for a streaming node."""
+        head, ledger = self.segment.head, self.segment.ledger
+        received = ledger.counter()
+        ledger.received_directly(head, received)
+        while not self._ended():
+            idle = True
+            for inlet in self.inlets:
+                while (event := inlet.link.next_event()) is not None:
+                    idle = False
+                    self._handle(inlet, event)
+                for item in inlet.link.take(1):
+                    idle = False
+                    ledger.counts[received] += 1
+                    yield item
+            if idle:
+                await self.segment.arrived.wait(self._has_work)
+            if self.segment.gate.closed:
+                await self._passage()
+
+    def _start(self) -> None:
+        if not self._started:
+            self._started = True
+            self.segment.announce(self.segment.head, Start(), itself=True)
+
+    def _handle(self, inlet: Inlet, event: Event) -> None:
+        """Apply a control event whose place has come."""
+        if isinstance(event, End):
+            inlet.ended = True
+            node = self.segment.instances[inlet.node]
+            if isinstance(node, Merge):
+                node.end(inlet.port)
+            return
+        if isinstance(event, Start):
+            if self._started:
+                return
+            self._started = True
+        try:
+            self.segment.announce(inlet.node, event, itself=True)
+        except NodeError:
+            raise
+        except Exception as error:
+            raise node_error(inlet.node, "on_event", error) from error
+
+    async def _passage(self) -> None:
+        """Wait at the gate; events pass."""
+        while self.segment.gate.closed and not self.stopping:
+            for inlet in self.inlets:
+                while (event := inlet.link.next_event()) is not None:
+                    self._handle(inlet, event)
+            await self.segment.arrived.wait(self._may_pass)
+        self.window.rest()
+
+    def _may_pass(self) -> bool:
+        if not self.segment.gate.closed or self.stopping:
+            return True
+        # next_event looks at places, so an event behind queued data stays.
+        return any(i.link.events and i.link.events[0][0] <= i.link.removed for i in self.inlets)
+
+    async def _finish(self) -> None:
+        """Flush the nodes, each after those that feed it; then end the links."""
+        await self._serve_inlets()
+        for id in self.segment.nodes:
+            await flush_node(self.segment, id, self._run)
+        for link in self.segment.links:
+            link.close()
+
+    def stop(self) -> None:
+        """End a source: no further item is asked of it. From any thread."""
+        self.stopping = True
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._stop_pulling)
+        self.segment.arrived.wake()
+
+    def _stop_pulling(self) -> None:
+        if self._pulling and self._task is not None:
+            self._task.cancel()
+
+    def interrupt(self, event: Interrupt) -> None:
+        """Cancel the asynchronous call in hand, if there is one. From any thread."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._cancel_in_hand, event)
+
+    def _cancel_in_hand(self, event: Interrupt) -> None:
+        if self._in_hand and self._task is not None:
+            self._interrupt = "interrupted"
+            self._task.cancel()
+
+
+_NOTHING: Final = object()
+
+__all__ = ["CallTimeout", "Driver", "Inlet"]

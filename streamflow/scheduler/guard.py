@@ -1,0 +1,171 @@
+"""Guards: calls that are checked as they are made: for time, for kind of result, for failure."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import types
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from time import perf_counter_ns
+from typing import Any, Final
+
+from streamflow.node import Kind, Node, Out
+
+ODD: Final = frozenset({types.CoroutineType, types.GeneratorType, types.AsyncGeneratorType})
+"""What a plain call must not return: it would never run."""
+
+
+class CallTimeout(TimeoutError):
+    """A node's call took longer than its timeout."""
+
+
+def refuse(name: str, result: Any) -> None:
+    """Raise the error that says what a call should not have returned."""
+    if isinstance(result, Out):
+        raise TypeError(f"it emitted to port {result.port!r}, but has only 'out'")
+    if inspect.iscoroutine(result):
+        result.close()
+    kind = type(result).__name__.replace("_", " ")
+    raise TypeError(
+        f"process returned a {kind} object; make {name}'s process itself "
+        f"{'a coroutine function' if kind == 'coroutine' else 'a generator function'}"
+    )
+
+
+def timed(items: Iterable[Any], add: Callable[[int], None]) -> Iterator[Any]:
+    """Items of an iterable, each wait for one timed."""
+    iterator = iter(items)
+    try:
+        while True:
+            start = perf_counter_ns()
+            try:
+                item = next(iterator)
+            except StopIteration:
+                return
+            add(perf_counter_ns() - start)
+            yield item
+    finally:
+        if inspect.isgenerator(iterator):
+            iterator.close()
+
+
+async def timed_async(
+    items: AsyncIterator[Any], add: Callable[[int], None]
+) -> AsyncIterator[Any]:
+    """Items of an async iterator, each wait for one timed."""
+    try:
+        while True:
+            start = perf_counter_ns()
+            try:
+                item = await anext(items)
+            except StopAsyncIteration:
+                return
+            add(perf_counter_ns() - start)
+            yield item
+    finally:
+        if inspect.isasyncgen(items):
+            await items.aclose()
+
+
+class Guard:
+    """One timer for all asynchronous calls of a segment.
+
+    A call stores its deadline and clears it again; a ticker looks now and then
+    whether one has passed, and cancels the segment's task. A timer for each call
+    would cost more than most calls.
+    """
+
+    def __init__(self) -> None:
+        self._deadline: float | None = None
+        self._fired = False
+        self._task: asyncio.Task[Any] | None = None
+        self._ticker: asyncio.TimerHandle | None = None
+
+    def start(self, shortest: float) -> None:
+        """Begin to tick for the current task, often enough for timeouts of ``shortest`` s."""
+        self._task = asyncio.current_task()
+        self._tick(min(0.05, max(0.001, shortest / 8)))
+
+    def stop(self) -> None:
+        """Tick no more."""
+        if self._ticker is not None:
+            self._ticker.cancel()
+
+    def _tick(self, period: float) -> None:
+        loop = asyncio.get_running_loop()
+        if self._deadline is not None and loop.time() >= self._deadline and self._task:
+            self._fired, self._deadline = True, None
+            self._task.cancel()
+        self._ticker = loop.call_later(period, self._tick, period)
+
+    async def limit(self, call: Any, timeout: float) -> Any:
+        """Await a call for ``timeout`` seconds at most.
+
+        Raises:
+            CallTimeout: it took longer, and was cancelled.
+        """
+        self._deadline = asyncio.get_running_loop().time() + timeout
+        try:
+            return await call
+        except asyncio.CancelledError:
+            if not self._fired or self._task is None:
+                raise
+            self._fired = False
+            self._task.uncancel()
+            raise CallTimeout(f"it took longer than {timeout} s and was cancelled") from None
+        finally:
+            self._deadline = None
+
+
+def limited(node: Node, kind: Kind, timeout: float, guard: Guard) -> Callable[..., Any]:
+    """A node's `process` with a limit on how long it, or one step of it, may take."""
+    process = node.process
+
+    def plain(*args: Any) -> Any:
+        start = perf_counter_ns()
+        result = process(*args)
+        _check(start, timeout)
+        return result
+
+    async def asynchronous(*args: Any) -> Any:
+        return await guard.limit(process(*args), timeout)
+
+    def generator(*args: Any) -> Iterator[Any]:
+        items = process(*args)
+        try:
+            while True:
+                start = perf_counter_ns()
+                try:
+                    item = next(items)
+                except StopIteration:
+                    return
+                _check(start, timeout)
+                yield item
+        finally:
+            items.close()
+
+    async def asynchronous_generator(*args: Any) -> AsyncIterator[Any]:
+        items = process(*args)
+        try:
+            while True:
+                try:
+                    item = await guard.limit(anext(items), timeout)
+                except StopAsyncIteration:
+                    return
+                yield item
+        finally:
+            await items.aclose()
+
+    return {
+        Kind.PLAIN: plain,
+        Kind.ASYNC: asynchronous,
+        Kind.GENERATOR: generator,
+        Kind.ASYNC_GENERATOR: asynchronous_generator,
+    }[kind]
+
+
+def _check(start: int, timeout: float) -> None:
+    # A synchronous call cannot be interrupted, so it is reported when it is over.
+    took = (perf_counter_ns() - start) / 1e9
+    if took > timeout:
+        raise CallTimeout(f"it took {took:.3g} s, longer than {timeout} s")

@@ -1,0 +1,189 @@
+"""Planning: where a graph is cut, and what is fused.
+
+Nodes that may call each other directly form a segment with one head: a source,
+or a node fed by links. Every other node of it is fed from within. Edges between
+segments are borders, and become links.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from streamflow.flow.merge import Merge
+from streamflow.graph import Edge, Graph, GraphNode
+from streamflow.topology import Topology
+
+INLINE = "inline"
+
+
+@dataclass(slots=True)
+class SegmentPlan:
+    """Nodes fused into one function.
+
+    Attributes:
+        head: the node that links, or nothing, feed.
+        nodes: ids in topological order, the head first.
+        placement: ``inline``, or the name of a thread of its own.
+    """
+
+    head: str
+    placement: str
+    nodes: list[str] = field(default_factory=list[str])
+
+    @property
+    def threaded(self) -> bool:
+        """Whether it runs on a thread of its own."""
+        return self.placement != INLINE
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A graph cut into segments.
+
+    Attributes:
+        graph: the negotiated graph.
+        topology: of that graph.
+        segments: in topological order of their heads.
+        home: node id → its segment.
+        borders: edges between segments, with why they are cut.
+    """
+
+    graph: Graph
+    topology: Topology
+    segments: tuple[SegmentPlan, ...]
+    home: Mapping[str, SegmentPlan]
+    borders: Mapping[Edge, str]
+
+
+def plan(graph: Graph, *, threads: bool = True) -> Plan:
+    """Cut a graph.
+
+    Args:
+        graph: as built; converters are put in here.
+        threads: whether placements on threads are honoured; under a clock
+            that cannot wake threads everything runs inline.
+
+    Raises:
+        CycleError: the edges form a cycle.
+        GraphError: the graph is empty.
+    """
+    graph = graph.negotiated()
+    topology = graph.topology()
+    into: dict[str, list[Edge]] = {id: [] for id in graph.nodes}
+    for edge in graph.edges:
+        into[edge.target].append(edge)
+    apart = _async_siblings(graph, topology)
+    home: dict[str, SegmentPlan] = {}
+    borders: dict[Edge, str] = {}
+    segments: list[SegmentPlan] = []
+    for id in topology.order:
+        node, edges = graph.nodes[id], into[id]
+        placement = _place(node, edges, graph, home) if threads else INLINE
+        reasons = {edge: _why_cut(graph, edge, home, placement, apart) for edge in edges}
+        joint = _joint_segment(node, edges, reasons, home)
+        if joint is None:
+            joint = SegmentPlan(id, placement)
+            segments.append(joint)
+            borders.update({edge: reason or "another head" for edge, reason in reasons.items()})
+        joint.nodes.append(id)
+        home[id] = joint
+    return Plan(graph, topology, tuple(segments), home, borders)
+
+
+def _place(
+    node: GraphNode, edges: list[Edge], graph: Graph, home: Mapping[str, SegmentPlan]
+) -> str:
+    """Name of the thread that a node asks for, or ``inline``.
+
+    A blocking node has one for itself. Neighbours on ``on="thread"`` share theirs:
+    asking for a thread twice in a row should not cost a second border.
+    """
+    if node.node.blocking:
+        return f"thread:{node.id}"
+    if node.options.on == INLINE:
+        return INLINE
+    feeding = {home[edge.source].placement for edge in edges}
+    asked = all(graph.nodes[home[edge.source].head].options.on == "thread" for edge in edges)
+    if len(feeding) == 1 and asked and not any(_blocks(graph, home[e.source]) for e in edges):
+        return feeding.pop()
+    return f"thread:{node.id}"
+
+
+def _blocks(graph: Graph, segment: SegmentPlan) -> bool:
+    return graph.nodes[segment.head].node.blocking
+
+
+def _joint_segment(
+    node: GraphNode,
+    edges: list[Edge],
+    reasons: Mapping[Edge, str | None],
+    home: Mapping[str, SegmentPlan],
+) -> SegmentPlan | None:
+    """The segment that feeds a node from all its edges without a cut, if there is one."""
+    if not edges or any(reasons.values()):
+        return None
+    feeding = {id(home[edge.source]): home[edge.source] for edge in edges}
+    if len(feeding) > 1:
+        return None
+    return next(iter(feeding.values()))
+
+
+def _why_cut(
+    graph: Graph,
+    edge: Edge,
+    home: Mapping[str, SegmentPlan],
+    placement: str,
+    apart: frozenset[Edge],
+) -> str | None:
+    source, target = graph.nodes[edge.source], graph.nodes[edge.target]
+    if edge.queue is not None:
+        return "a queue"
+    if home[edge.source].placement != placement:
+        return "another placement"
+    if target.node.is_streaming:
+        return "a streaming node"
+    if isinstance(target.node, Merge) and not target.node.fuses:
+        return "a buffering merge"
+    if source.options.concurrency > 1 or target.options.concurrency > 1:
+        return "concurrency"
+    if getattr(source.node, "live", False):
+        return "a live source"
+    return "asynchronous siblings" if edge in apart else None
+
+
+def _async_siblings(graph: Graph, topology: Topology) -> frozenset[Edge]:
+    """Edges of a fan-out where two or more branches hold async nodes of their own.
+
+    Fused, such branches would wait for each other's awaits.
+    """
+    bit = {id: 1 << number for number, id in enumerate(topology.order)}
+    below: dict[str, int] = {}
+    asynchronous = 0
+    leaving: dict[str, list[Edge]] = {id: [] for id in graph.nodes}
+    for edge in graph.edges:
+        leaving[edge.source].append(edge)
+    for id in reversed(topology.order):
+        below[id] = bit[id]
+        for edge in leaving[id]:
+            below[id] |= below[edge.target]
+        shape = graph.nodes[id].shape
+        if shape.kind.is_async and not shape.is_source:
+            asynchronous |= bit[id]
+    apart: set[Edge] = set()
+    for edges in leaving.values():
+        if len(edges) > 1:
+            apart.update(_apart(edges, below, asynchronous))
+    return frozenset(apart)
+
+
+def _apart(edges: list[Edge], below: Mapping[str, int], asynchronous: int) -> list[Edge]:
+    found: list[Edge] = []
+    for edge in edges:
+        shared = 0
+        for other in edges:
+            if other.target != edge.target:
+                shared |= below[other.target]
+        if below[edge.target] & ~shared & asynchronous:
+            found.append(edge)
+    return found if len(found) > 1 else []

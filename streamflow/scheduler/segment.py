@@ -1,0 +1,259 @@
+"""Segments: fused nodes, compiled, with the links they send to.
+
+A segment is code and counters. Who drives it, and on which thread, it does not
+know.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from time import perf_counter_ns
+from typing import Any
+
+from streamflow.context import NodeContext
+from streamflow.copies import SEGMENT
+from streamflow.errors import NodeError
+from streamflow.events import Event
+from streamflow.flow.link import Link
+from streamflow.flow.merge import Merge, Zip
+from streamflow.flow.signal import Signal
+from streamflow.graph import ERROR_PORT, Edge, GraphNode
+from streamflow.node import Node, Out
+from streamflow.scheduler.chunk import Chunk, Writer
+from streamflow.scheduler.emit import Consumer, Consumers, Emitter
+from streamflow.scheduler.failure import node_error
+from streamflow.scheduler.guard import ODD, Guard, limited, refuse, timed, timed_async
+from streamflow.scheduler.ledger import Ledger
+from streamflow.scheduler.plan import SegmentPlan
+from streamflow.scheduler.window import Gate
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Compiled functions that take items in at one place.
+
+    Attributes:
+        fast: takes an iterator of items; returns how many there were.
+        checked: the same, timed, with results looked at.
+        is_async: whether they are coroutine functions.
+        chunk: where they come from.
+    """
+
+    fast: Callable[[Iterator[Any]], Any]
+    checked: Callable[[Iterator[Any]], Any]
+    is_async: bool
+    chunk: Chunk
+
+
+class Segment:
+    """The nodes of one segment, with everything their code needs.
+
+    Args:
+        plan: which nodes, and where they run.
+        nodes: of the graph, by id.
+        instances: what runs, by id.
+        contexts: by id.
+        consumers: what each port is connected to; links have names.
+        gate: the execution's.
+        collect: takes what goes to the results.
+        shared: whether another branch holds what enters a node, too.
+
+    Attributes:
+        arrived: woken when a link brings something, or the gate opens.
+        chunks: compiled so far.
+    """
+
+    def __init__(
+        self,
+        plan: SegmentPlan,
+        nodes: Mapping[str, GraphNode],
+        instances: Mapping[str, Node],
+        contexts: Mapping[str, NodeContext],
+        consumers: Consumers,
+        gate: Gate,
+        collect: Callable[[Any], None],
+        shared: Callable[[str], bool],
+    ) -> None:
+        self.plan, self.head = plan, plan.head
+        self.nodes = {id: nodes[id] for id in plan.nodes}
+        self.instances, self.contexts = instances, contexts
+        self.consumers, self.gate = consumers, gate
+        self.ledger, self.arrived, self.guard = Ledger(), Signal(), Guard()
+        self.chunks: list[Chunk] = []
+        self._collect, self._shared = collect, shared
+        self._entries: dict[tuple[str, str | None], Entry] = {}
+        self._emits = frozenset(
+            id
+            for id, node in self.nodes.items()
+            if node.shape.takes_context and not isinstance(node.node, Merge)
+        )
+        self._environment: dict[str, Any] | None = None
+
+    @property
+    def links(self) -> list[Link]:
+        """Links and outlets out of this segment."""
+        return self.links_of(self.plan.nodes)
+
+    @property
+    def events_from(self) -> frozenset[str]:
+        """Nodes that want to see control events."""
+        return frozenset(id for id, node in self.nodes.items() if node.shape.handles_events)
+
+    def entry(self, node: str, port: str | None, edge: Edge | None = None) -> Entry:
+        """Functions for items that enter ``node.port``, or that ``node`` emits (no port).
+
+        Compiled when first asked for.
+        """
+        key = (node, port if edge is None else edge.name)
+        if key not in self._entries:
+            self._entries[key] = self._compile(node, port, edge)
+        return self._entries[key]
+
+    def _compile(self, node: str, port: str | None, edge: Edge | None) -> Entry:
+        writer = Writer()
+        numbers = {id: number for number, id in enumerate(self.nodes)}
+        emitter = Emitter(self.nodes, numbers, self.consumers, self.ledger, writer, self._emits)
+        is_async = emitter.entry(node, port, edge)
+        source = "\n".join(writer.lines) + "\n"
+        chunk = Chunk(self.head, source, writer.steps, self.ledger, self._shared)
+        chunk.load(self.environment)
+        self.chunks.append(chunk)
+        functions = chunk.functions
+        return Entry(functions["fast"], functions["checked"], is_async, chunk)
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """Names that generated code sees."""
+        if self._environment is None:
+            self._environment = {
+                "C": self.ledger.counts,
+                "Out": Out,
+                "failed": self._failed,
+                "gate": self.gate,
+                "no_port": self._no_port,
+                "now": perf_counter_ns,
+                "odd": self._odd,
+                "passage": self.passage,
+                "sresults": self._collect,
+                "timed": timed,
+                "timed_async": timed_async,
+            }
+            for number, id in enumerate(self.nodes):
+                self._environment.update(self._names(number, id))
+            for consumers in self.consumers.values():
+                for consumer in consumers:
+                    if consumer.link is not None:
+                        self._environment[f"s{consumer.name}"] = consumer.link.try_send
+                        self._environment[f"w{consumer.name}"] = consumer.link.send
+        return self._environment
+
+    def _names(self, number: int, id: str) -> dict[str, Any]:
+        node, instance = self.nodes[id], self.instances[id]
+        timeout, process = node.options.timeout, instance.process
+        if timeout is not None:
+            process = limited(instance, node.shape.kind, timeout, self.guard)
+        names = {
+            f"p{number}": process,
+            f"T{number}": self.ledger.histogram(id),
+            f"t{number}": self.ledger.histogram(id).raw.append,
+            f"odd{number}": ODD if len(node.outputs) > 1 else ODD | {Out},
+            f"e{number}": self.contexts[id].emitted,
+            f"d{number}": lambda: self._drain(id),
+        }
+        if isinstance(instance, Zip):
+            names[f"join{number}"] = instance.join
+            for index, queue in enumerate(instance.waiting.values()):
+                names[f"q{number}_{index}"] = queue
+        return names
+
+    async def passage(self) -> None:
+        """Wait while the gate is closed."""
+        await self.arrived.wait(lambda: not self.gate.closed)
+
+    def take_emitted(self, id: str) -> Iterator[Out]:
+        """What a node emitted through its context, taken out."""
+        emitted = self.contexts[id].emitted
+        items = [Out(port, value) for port, value in emitted]
+        emitted.clear()
+        return iter(items)
+
+    def _drain(self, id: str) -> Any:
+        return self.entry(id, None).fast(self.take_emitted(id))
+
+    def _failed(self, counter: int, id: str, error: Exception, item: Any) -> Out | None:
+        """Note a failure that the node's error policy does not let end the run."""
+        self.ledger.counts[counter] += 1
+        made = node_error(id, "process", error, item)
+        self.contexts[id].logger.warning("%s", made)
+        if self.nodes[id].options.error == "skip":
+            return None
+        made.item = item
+        return Out(ERROR_PORT, made)
+
+    def _no_port(self, id: str, port: str) -> None:
+        known = ", ".join(self.nodes[id].outputs)
+        raise TypeError(f"it emitted to port {port!r}, but has only {known}")
+
+    def _odd(self, number: int, result: Any) -> None:
+        refuse(self.plan.nodes[number], result)
+
+    def explain_error(self, error: Exception, phase: str = "process") -> NodeError:
+        """The structured error for an exception that came out of generated code."""
+        if isinstance(error, NodeError):
+            return error
+        for chunk in self.chunks:
+            position = chunk.position(error.__traceback__)
+            if position is not None:
+                chunk.show()
+                return node_error(position.step.node, phase, error, position.item)
+        return node_error(self.head, phase, error)
+
+    def node_awaiting(self, task: asyncio.Task[Any]) -> str | None:
+        """The node at which the coroutines of a task stand."""
+        found: str | None = None
+        awaited: Any = task.get_coro()
+        while awaited is not None:
+            frame = getattr(awaited, "cr_frame", None)
+            for chunk in self.chunks:
+                if frame is not None and frame.f_globals.get(SEGMENT) is chunk:
+                    step = chunk.steps.get(frame.f_lineno)
+                    found = step.node if step is not None else found
+            awaited = getattr(awaited, "cr_await", None)
+        return found
+
+    def abandon(self, error: BaseException, reason: str | None) -> None:
+        """Account for the item in hand; see `Chunk.abandon`."""
+        for chunk in self.chunks:
+            chunk.abandon(error.__traceback__, reason)
+
+    def below(self, id: str) -> list[str]:
+        """Nodes of this segment that a node feeds, itself not included, in order."""
+        found = {id}
+        for node in self.nodes:
+            for port in self.nodes[node].outputs:
+                for consumer in self.consumers.get((node, port), ()):
+                    if consumer.fused and consumer.edge is not None and node in found:
+                        found.add(consumer.edge.target)
+        return [node for node in self.nodes if node in found and node != id]
+
+    def announce(self, id: str, event: Event, *, itself: bool = False) -> None:
+        """Show an event to the nodes below one, and send it over their links."""
+        nodes = [id] * itself + self.below(id)
+        handlers = self.events_from
+        for node in nodes:
+            if node in handlers:
+                self.instances[node].on_event(event)
+        for link in self.links_of([id, *nodes]):
+            link.send_event(event)
+
+    def links_of(self, nodes: list[str]) -> list[Link]:
+        """Links that leave the given nodes."""
+        return [
+            consumer.link
+            for id in dict.fromkeys(nodes)
+            for port in self.nodes[id].outputs
+            for consumer in self.consumers.get((id, port), ())
+            if consumer.link is not None
+        ]

@@ -1,0 +1,215 @@
+"""Supervision: starts drivers where they belong, and ends them all, whatever happens.
+
+Every `initialize` returns before the first item; every `cleanup` runs once, in
+reverse order, on the thread where its node lived; the first failure ends the
+others; and each wait has a deadline, after which the node that holds it is named.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+from streamflow.errors import NodeError, NodeTimeoutError, StreamflowError
+from streamflow.scheduler.build import Machine
+from streamflow.scheduler.deadlock import can_deadlock, find_deadlock
+from streamflow.scheduler.driver import Driver
+from streamflow.scheduler.failure import node_error
+from streamflow.scheduler.placement import Inline, Placement, Thread
+from streamflow.scheduler.stall import Watch, node_at_work, watchdog
+
+TICK: Final = 0.02
+"""Seconds between looks for a deadlock; two in a row must see it."""
+
+GRACE: Final = 5.0
+"""Seconds that a cancelled run waits for a thread before it names the node that holds it."""
+
+
+class Supervisor:
+    """Runs a machine.
+
+    Args:
+        machine: what to run.
+        stall_after: seconds without a turn after which a node is reported.
+
+    Attributes:
+        warnings: what went wrong without ending the run, in words.
+        stalls: nodes that held a thread.
+    """
+
+    def __init__(self, machine: Machine, *, stall_after: float) -> None:
+        self.machine = machine
+        self.warnings: list[str] = []
+        self._stall_after = stall_after
+        self._inline = Inline()
+        self._threads: dict[str, Thread] = {}
+        self._initialized: list[str] = []
+        self._tasks: list[asyncio.Task[Any]] = []
+        self._watches: list[Watch] = []
+
+    @property
+    def stalls(self) -> list[Any]:
+        """Nodes that held a thread too long, so far."""
+        return [stall for watch in self._watches for stall in watch.stalls]
+
+    def placement(self, driver: Driver) -> Placement:
+        """Where a driver runs; a thread starts when first asked for."""
+        name = driver.segment.plan.placement
+        if not driver.segment.plan.threaded:
+            return self._inline
+        if name not in self._threads:
+            self._threads[name] = Thread(name)
+        return self._threads[name]
+
+    async def initialize(self) -> None:
+        """Call `initialize` of every node; segments concurrently, as do async nodes of one.
+
+        Raises:
+            NodeError: one failed; all have returned.
+        """
+        plan = self.machine.plan
+        calls = [
+            self.placement(driver).call(self._initialize_segment(driver))
+            for driver in self.machine.drivers
+        ]
+        results = await asyncio.gather(*calls, return_exceptions=True)
+        order = {id: number for number, id in enumerate(plan.topology.order)}
+        self._initialized.sort(key=order.__getitem__)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+
+    async def _initialize_segment(self, driver: Driver) -> None:
+        waiting: list[Coroutine[Any, Any, None]] = []
+        failures: list[Exception] = []
+        for id in driver.segment.nodes:
+            self._initialized.append(id)
+            try:
+                result = self.machine.instances[id].initialize(self.machine.contexts[id])
+            except Exception as error:  # noqa: BLE001 - explained and raised below
+                failures.append(node_error(id, "initialize", error))
+                break
+            if inspect.isawaitable(result):
+                waiting.append(_await_phase(id, "initialize", result))
+        results = await asyncio.gather(*waiting, return_exceptions=True)
+        failures += [result for result in results if isinstance(result, Exception)]
+        if failures:
+            raise failures[0]
+
+    def launch(self, done: Callable[[BaseException | None], None]) -> None:
+        """Start all drivers; ``done`` is called once, when all have ended."""
+        loop = asyncio.get_running_loop()
+        for driver in self.machine.drivers:
+            placement = self.placement(driver)
+            name = f"streamflow {driver.segment.head}"
+            self._tasks.append(loop.create_task(placement.call(driver.drive()), name=name))
+        self._watch()
+        loop.create_task(self._supervise(done), name="streamflow supervisor")
+
+    def _watch(self) -> None:
+        by_thread: dict[int, list[Driver]] = {}
+        for driver in self.machine.drivers:
+            by_thread.setdefault(self.placement(driver).thread_id or 0, []).append(driver)
+        self._watches = [
+            Watch(thread, drivers, self._stall_after) for thread, drivers in by_thread.items()
+        ]
+        watchdog.add(self._watches)
+
+    async def _supervise(self, done: Callable[[BaseException | None], None]) -> None:
+        failure: BaseException | None = None
+        try:
+            failure = await self._first_failure()
+        finally:
+            watchdog.remove(self._watches)
+            done(failure)
+
+    async def _first_failure(self) -> BaseException | None:
+        pending: set[asyncio.Task[Any]] = set(self._tasks)
+        failure: BaseException | None = None
+        tick = TICK if can_deadlock(self.machine) else None
+        suspected = False
+        while pending:
+            finished, pending = await asyncio.wait(
+                pending, timeout=tick, return_when=asyncio.FIRST_EXCEPTION
+            )
+            found = next((error for task in finished if (error := _error(task))), None)
+            if found is None and not finished:
+                deadlock = find_deadlock(self.machine)
+                found, suspected = (deadlock if suspected else None), deadlock is not None
+            if found is not None and failure is None:
+                failure = found
+                for task in pending:
+                    task.cancel()
+        return failure
+
+    def cancel(self) -> None:
+        """End all drivers where they stand."""
+        for task in self._tasks:
+            task.cancel()
+
+    async def cleanup(self) -> list[NodeError]:
+        """Call `cleanup` of every initialized node, in reverse; then end the threads.
+
+        Returns:
+            What failed: a failure stops no other cleanup.
+        """
+        failures: list[NodeError] = []
+        while self._initialized:
+            id = self._initialized.pop()
+            driver = self.machine.driver_of(id)
+            if (error := await self._cleanup_node(driver, id)) is not None:
+                failures.append(error)
+        for thread in self._threads.values():
+            thread.close()
+        for name, thread in self._threads.items():
+            if not await thread.join(GRACE):
+                holder = node_at_work(thread.thread_id) or name.partition(":")[2]
+                failures.append(_held(holder, "cleanup", GRACE))
+        return failures
+
+    async def _cleanup_node(self, driver: Driver, id: str) -> NodeError | None:
+        call = self.placement(driver).call(_cleanup(self.machine, id))
+        try:
+            # A thread that does not return must not keep the others from cleaning up.
+            timeout = GRACE if driver.segment.plan.threaded else None
+            await asyncio.wait_for(asyncio.shield(asyncio.ensure_future(call)), timeout)
+        except TimeoutError:
+            holder = node_at_work(self.placement(driver).thread_id) or id
+            return _held(holder, "cleanup", GRACE)
+        except StreamflowError as error:
+            return error if isinstance(error, NodeError) else node_error(id, "cleanup", error)
+        return None
+
+    def holder(self) -> str:
+        """The node that keeps the run from ending, as far as can be told."""
+        for driver, task in zip(self.machine.drivers, self._tasks, strict=False):
+            if not task.done():
+                at_work = node_at_work(self.placement(driver).thread_id)
+                return at_work or driver.in_hand or driver.segment.head
+        return ""
+
+
+async def _await_phase(id: str, phase: str, result: Any) -> None:
+    try:
+        await result
+    except Exception as error:
+        raise node_error(id, phase, error) from error
+
+
+async def _cleanup(machine: Machine, id: str) -> None:
+    try:
+        result = machine.instances[id].cleanup()
+        if inspect.isawaitable(result):
+            await result
+    except Exception as error:
+        raise node_error(id, "cleanup", error) from error
+
+
+def _error(task: asyncio.Task[Any]) -> BaseException | None:
+    return None if task.cancelled() else task.exception()
+
+
+def _held(node: str, phase: str, seconds: float) -> NodeTimeoutError:
+    return NodeTimeoutError(node, phase, "TimeoutError", f"it has not returned after {seconds:g} s")
