@@ -146,7 +146,9 @@ def audio_from_av(frame: av.AudioFrame) -> AudioFrame:
         )
     dtype = SAMPLE_FORMATS[format]
     if format.endswith("p"):
-        rows = [np.frombuffer(plane, dtype)[: frame.samples] for plane in frame.planes]
+        # PyAV looks for the end of the planes behind the last of eight, where other data lies.
+        planes = frame.planes[: CHANNELS[layout]]
+        rows = [np.frombuffer(plane, dtype)[: frame.samples] for plane in planes]
         if len(rows) > 1:
             copies.count(sum(row.nbytes for row in rows))
         samples: Array = np.stack(rows) if len(rows) > 1 else rows[0][None]
@@ -167,10 +169,11 @@ def audio_from_av(frame: av.AudioFrame) -> AudioFrame:
 def audio_to_av(frame: AudioFrame) -> av.AudioFrame:
     """A libav frame with a copy of the samples; PyAV cannot wrap them."""
     copies.count(frame.nbytes)
-    samples = frame.samples if frame.planar else frame.samples.reshape(1, -1)
-    made = av.AudioFrame.from_ndarray(
-        np.ascontiguousarray(samples), format=frame.format, layout=frame.layout
-    )
+    rows = frame.samples if frame.planar else frame.samples.reshape(1, -1)
+    made = av.AudioFrame(frame.format, frame.layout, frame.samples_per_channel)
+    # Not PyAV's from_ndarray: it sees a ninth plane where there are eight.
+    for plane, row in zip(made.planes, rows, strict=False):
+        plane.update(np.ascontiguousarray(row))
     made.sample_rate, made.pts = frame.rate, frame.pts
     if frame.time_base is not None:
         made.time_base = frame.time_base

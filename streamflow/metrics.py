@@ -187,9 +187,11 @@ class Report:
     name: str
     state: str
     duration: float
-    nodes: Mapping[str, NodeReport]
-    edges: Mapping[str, EdgeReport]
-    results: Sequence[Any] = ()
+    nodes: Mapping[str, NodeReport] = field(repr=False)
+    edges: Mapping[str, EdgeReport] = field(repr=False)
+    # Not in the repr: asyncio prints what a task returned when it puts signal
+    # handlers back, and a hundred thousand results took 20 ms.
+    results: Sequence[Any] = field(default=(), repr=False)
     stalls: tuple[Stall, ...] = ()
     warnings: tuple[str, ...] = ()
 

@@ -16,6 +16,9 @@ from streamflow.ports import Audio, Ports
 ROUNDING: Final = 0.005
 """Seconds: steps up to this size come from time bases of milliseconds, and are none."""
 
+OPTIONS: Final = {"rematrix_maxval": "1.0"}
+"""Mixing down must not clip, in floats no more than in integers."""
+
 
 class Resample(Node):
     """Converts sound to another rate, layout or sample format, by libswresample.
@@ -24,7 +27,8 @@ class Resample(Node):
     count in units of 1 / rate, and n samples become n * new / old, give or take
     one. Steps of pts up to 5 ms are taken for rounding and smoothed away, so
     that the sound has no gaps; larger ones stay. What the filter holds back
-    comes out at the end, and where the incoming format changes.
+    comes out at the end, and where the incoming format changes. Of a sound
+    shorter than the filter itself, some 10 ms, libswresample makes nothing.
 
     Args:
         rate: samples per second; None keeps it.
@@ -64,7 +68,9 @@ class Resample(Node):
             yield frame
             return
         if self._resampler is None:
-            self._resampler = av.AudioResampler(self.format, self.layout, self.rate)
+            self._resampler = av.AudioResampler(
+                self.format, self.layout, self.rate, options=OPTIONS
+            )
             self._caps = caps
         self._metadata = frame.metadata
         yield from self._wrap(self._resampler.resample(frame.to_av()))

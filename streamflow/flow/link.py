@@ -41,6 +41,7 @@ class Link:
         "_budget",
         "_closed",
         "_evicted",
+        "_free",
         "_gauge",
         "_low",
         "_policy",
@@ -76,6 +77,8 @@ class Link:
         self._closed = False
         measured = options.max_bytes or options.max_time or budget
         self._gauge = Gauge(options.max_bytes, options.max_time) if measured else None
+        # Items up to which an item enters without a further look.
+        self._free = 0 if measured else self.max_items
         self._budget = budget
         if budget is not None:
             budget.freed.append(self.room)
@@ -101,12 +104,11 @@ class Link:
             LinkClosed: the sender has ended this link.
             LinkFull: there is no credit, and ``policy="error"``.
         """
-        if self._closed:
-            raise LinkClosed(f"{self.name}: the sender has ended this link")
-        if self._gauge is not None or len(self.queue) >= self.max_items:
-            return self._send_measured(item)
+        queue = self.queue
+        if len(queue) >= self._free:
+            return self._send_checked(item)
+        queue.append(item)
         self.sent += 1
-        self.queue.append(item)
         if self.arrived.waiters:
             self.arrived.wake()
         return True
@@ -117,7 +119,9 @@ class Link:
             nbytes = nbytes_of(item) if self._gauge is not None else 0
             await self.room.wait(partial(self._fits, item, nbytes))
 
-    def _send_measured(self, item: Any) -> bool:
+    def _send_checked(self, item: Any) -> bool:
+        if self._closed:
+            raise LinkClosed(f"{self.name}: the sender has ended this link")
         nbytes = nbytes_of(item) if self._gauge is not None else 0
         while not self._fits(item, nbytes):
             if self._policy == "block":
@@ -237,7 +241,7 @@ class Link:
     def close(self) -> None:
         """End the stream behind what was sent."""
         if not self._closed:
-            self._closed = True
+            self._closed, self._free = True, 0
             self.send_event(End())
 
     def drop_all(self, reason: str) -> None:

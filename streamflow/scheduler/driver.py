@@ -146,12 +146,7 @@ class Driver:
                         items = timed(items, self.segment.ledger.histogram(head).add)
                     if not await self._run(entry, items, checked=True):
                         return
-                items = islice(source, size)
-                if entry.is_async:
-                    count = await self._run(entry, items)
-                else:
-                    count = self._run_plain(entry.fast, items)
-                if count < size:
+                if await self._run(entry, islice(source, size)) < size:
                     return
                 if self.window.turn():
                     await asyncio.sleep(0)
