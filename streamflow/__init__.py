@@ -24,6 +24,7 @@ from streamflow.errors import (
 from streamflow.frames import AudioFrame, VideoFrame
 from streamflow.function import node
 from streamflow.graph import queue
+from streamflow.metrics import Report
 from streamflow.node import Node, NodeInfo, Out
 from streamflow.packet import Packet
 from streamflow.pipeline import Pipeline
@@ -56,6 +57,7 @@ __all__ = [
     "Pipeline",
     "PortMismatchError",
     "Registry",
+    "Report",
     "StateError",
     "StreamflowError",
     "Table",

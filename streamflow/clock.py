@@ -33,6 +33,10 @@ class Clock:
     def _now(self) -> float:
         return monotonic()
 
+    def new_event_loop(self) -> asyncio.AbstractEventLoop | None:
+        """The event loop that this clock needs; None where any will do."""
+        return None
+
     def start(self) -> None:
         """Make this moment time zero."""
         self._origin = self._now()

@@ -235,7 +235,8 @@ class Execution:
             NodeError: a node failed meanwhile.
         """
         self._life.need(State.RUNNING, State.PAUSED, to="stop")
-        self._stopping = True
+        # What has come to its end by itself is completed, not cancelled.
+        self._stopping = not all(driver.finished for driver in self._machine.drivers)
         self.clock.stop()
         self._open_gate()
         for inlet in self._injections.values():

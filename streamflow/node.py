@@ -53,6 +53,7 @@ class Node:
         is_streaming: ``process`` takes the whole input as an async iterator.
         blocking: its calls hold the thread for long, so its segment gets one.
         reentrant: ``process`` may be entered again before it has returned.
+        live: a source that the world drives, at its own pace.
         version: of the node, for `info`.
 
     >>> class Double(Node):
@@ -67,6 +68,7 @@ class Node:
     is_streaming: bool = False
     blocking: bool = False
     reentrant: bool = False
+    live: bool = False
     version: ClassVar[str] = "1"
 
     process: Callable[..., Any]

@@ -394,7 +394,10 @@ class Pipeline:
             session_id=session_id,
             stall_after=stall_after,
         )
-        return run_blocking(lambda: _run(execution, timeout, progress))
+        return run_blocking(
+            lambda: _run(execution, timeout, progress),
+            lambda: execution.clock.new_event_loop() or new_event_loop(),
+        )
 
 
 async def _run(execution: Execution, timeout: float | None, progress: bool | None) -> Report:
@@ -404,19 +407,21 @@ async def _run(execution: Execution, timeout: float | None, progress: bool | Non
         return await execution.wait()
 
 
-def run_blocking(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
+def run_blocking(
+    make: Callable[[], Coroutine[Any, Any, T]], factory: Callable[[], asyncio.AbstractEventLoop]
+) -> T:
     """Run a coroutine to its end, on a loop of its own."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        with asyncio.Runner(loop_factory=factory) as runner:
             return runner.run(make())
     results: list[T] = []
     errors: list[BaseException] = []
 
     def serve() -> None:
         try:
-            with asyncio.Runner(loop_factory=new_event_loop) as runner:
+            with asyncio.Runner(loop_factory=factory) as runner:
                 results.append(runner.run(make()))
         except BaseException as error:  # noqa: BLE001 - raised again by the caller
             errors.append(error)

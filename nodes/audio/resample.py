@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Final
 import av
 
 from streamflow.frames import AudioFrame
-from streamflow.frames.video import NO_METADATA
 from streamflow.node import Node
 from streamflow.nodes.audio.sound import caps_of, check_audio, check_caps
 from streamflow.ports import Audio, Ports
@@ -49,7 +48,7 @@ class Resample(Node):
         self.rate, self.layout, self.format = rate, layout, format
         self._resampler: av.AudioResampler | None = None
         self._caps: tuple[Any, ...] | None = None
-        self._metadata: Mapping[str, Any] = NO_METADATA
+        self._metadata: Mapping[str, Any] = {}
         self._next: int | None = None
         # Known once the parameters are: whatever is behind can rely on it.
         self.outputs = {"out": Audio(format, rate, layout)}  # type: ignore[misc]

@@ -14,7 +14,7 @@ from av.filter import Graph
 from streamflow.context import NodeContext
 from streamflow.frames import AudioFrame, VideoFrame
 from streamflow.frames.audio import CHANNELS, SAMPLE_FORMATS
-from streamflow.frames.video import NO_METADATA, PIXEL_FORMATS
+from streamflow.frames.video import PIXEL_FORMATS
 from streamflow.node import Node, Out
 from streamflow.nodes.filters.build import Pad, build, may_write, media_type
 from streamflow.ports import Audio, Data, Ports, Video
@@ -73,7 +73,7 @@ class FilterGraph(Node):
         self._sinks: dict[str, Any] = {}
         self._caps: dict[str, Caps] = {}
         self._waiting: dict[str, deque[Frame]] = {name: deque() for name in self.inputs}
-        self._metadata: Mapping[str, Any] = NO_METADATA
+        self._metadata: Mapping[str, Any] = {}
 
     def initialize(self, ctx: NodeContext) -> None:
         """Take the copy ledger."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 import errno
 import os
 import re
+import stat
+from enum import Enum
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,7 +26,6 @@ MOV_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"styp")
 READING = {
     errno.ENOENT: "there is no such file",
     errno.EACCES: "it may not be read: permission denied",
-    errno.EISDIR: "it is a directory, not a media file",
 }
 WRITING = {
     errno.ENOENT: "its directory does not exist",
@@ -48,15 +49,36 @@ def is_url(path: str) -> bool:
     return URL.match(path) is not None
 
 
+class Place(Enum):
+    """What stands at a path."""
+
+    NOTHING = "nothing"
+    FILE = "file"
+    DIRECTORY = "directory"
+    SPECIAL = "a device, a pipe or a socket, which no file may replace"
+
+
+def place_of(path: str) -> Place:
+    """What stands at a path; nothing, too, for what can be no path at all."""
+    try:
+        mode = Path(path).stat().st_mode
+    except (OSError, ValueError):
+        return Place.NOTHING
+    if stat.S_ISDIR(mode):
+        return Place.DIRECTORY
+    return Place.FILE if stat.S_ISREG(mode) else Place.SPECIAL
+
+
 def unreadable(path: str, error: Exception) -> MediaError:
     """Why a file or stream could not be opened or read."""
+    place = place_of(path)
     if isinstance(error, ProtocolNotFoundError):
         reason = f"no protocol {path.partition(':')[0]!r} is known"
+    elif place is Place.DIRECTORY:
+        reason = "it is a directory, not a media file"
     elif isinstance(error, OSError | FFmpegError) and error.errno in READING:
         reason = READING[error.errno]
-    elif Path(path).is_dir():
-        reason = READING[errno.EISDIR]
-    elif Path(path).is_file() and Path(path).stat().st_size == 0:
+    elif place is Place.FILE and Path(path).stat().st_size == 0:
         reason = "the file is empty"
     elif isinstance(error, InvalidDataError):
         reason = _not_media(path)
@@ -82,7 +104,7 @@ def in_words(error: Exception) -> str:
 
 
 def _not_media(path: str) -> str:
-    if Path(path).is_file():
+    if place_of(path) is Place.FILE:
         with Path(path).open("rb") as file:
             if _lacks_index(file):
                 return "the file is damaged or cut short: its index (moov) is missing"

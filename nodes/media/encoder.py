@@ -302,8 +302,9 @@ def measure(first: VideoFrame, second: VideoFrame) -> Fraction:
     for rate in RATES:
         if apart == 1 / rate:
             return rate
+    # Fine ticks that just miss a rate have been rounded; coarse ones tell nothing.
     for rate in RATES:
-        if abs(apart - 1 / rate) < second.time_base:  # as near as its ticks can tell
+        if abs(apart - 1 / rate) < second.time_base < apart / 10:
             return rate
     return min(Fraction(FASTEST), (1 / apart).limit_denominator(1_001))
 

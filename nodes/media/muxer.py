@@ -78,10 +78,8 @@ class Muxer:
         }
         return {name: value for name, value in self.options.items() if name not in taken}
 
-    def _write(self, encoder: VideoEncoder | AudioEncoder, packet: av.Packet[Any]) -> None:
+    def _write(self, encoder: VideoEncoder | AudioEncoder, packet: Any) -> None:
         if encoder.shift:
-            if packet.pts is not None:
-                packet.pts -= encoder.shift
-            if packet.dts is not None:
-                packet.dts -= encoder.shift
+            packet.pts -= encoder.shift
+            packet.dts -= encoder.shift
         self.container.mux_one(packet)

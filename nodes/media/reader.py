@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
-from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import av
@@ -208,7 +207,7 @@ def open_input(opening: Opening) -> InputContainer:
     """
     path = opening.path
     # "a:b.mp4" is a file, unless nobody says otherwise: libav would read a protocol.
-    plain = opening.format is None and Path(path).exists()
+    plain = opening.format is None and diagnose.place_of(path) is not diagnose.Place.NOTHING
     if not path:
         raise MediaError(path, "the path is empty")
     try:

@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from fractions import Fraction
-from pathlib import Path
 from typing import Any, ClassVar
 
 import av
@@ -18,7 +17,7 @@ from streamflow.errors import MediaError
 from streamflow.frames import AudioFrame, VideoFrame
 from streamflow.node import Node
 from streamflow.nodes.media.containers import Codecs, default_codecs, format_of
-from streamflow.nodes.media.diagnose import is_url, unwritable
+from streamflow.nodes.media.diagnose import Place, is_url, place_of, unwritable
 from streamflow.nodes.media.encoder import AudioEncoder, Settings, VideoEncoder
 from streamflow.nodes.media.muxer import MAX_WAITING, Muxer
 from streamflow.nodes.media.partial import PartialFile
@@ -230,7 +229,8 @@ class MediaSink(Node):
                 raise MediaError(self.path, reason) from error
 
     def _create(self, format: av.ContainerFormat) -> OutputContainer:
-        if is_url(self.path) or format.no_file or is_special(self.path):
+        special = place_of(self.path) is Place.SPECIAL
+        if special or is_url(self.path) or format.no_file:
             return av.open(self.path, "w", format=format.name)
         self._partial = PartialFile(self.path)
         return av.open(self._partial, "w", format=format.name)
@@ -246,9 +246,3 @@ class MediaSink(Node):
             reason = f"the {port} begins after {size} MiB of the rest, too late to be written"
             raise MediaError(self.path, reason)
         return encoder, muxer
-
-
-def is_special(path: str) -> bool:
-    """Whether a path is a device, a pipe or a socket, which no file may replace."""
-    place = Path(path)
-    return place.exists() and not (place.is_file() or place.is_dir())

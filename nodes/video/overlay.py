@@ -126,17 +126,18 @@ class Overlay(Node):
             self._data = item.value if isinstance(item, Packet) else item
             return None
         check_video(self, item)
-        text = self.text_of(item)
+        frame: VideoFrame = item
+        text = self.text_of(frame)
         self._count += 1
         if self.image is None and not text:
-            return item  # type: ignore[no-any-return]  # check_video has seen that it is a frame
-        layer = self._layer(text, Look.of(item))
-        planes = item.writable().planes
-        left, top = self.place(item.width, item.height, layer.width, layer.height)
-        if is_subsampled(item.format):
+            return frame
+        layer = self._layer(text, Look.of(frame))
+        planes = frame.writable().planes
+        left, top = self.place(frame.width, frame.height, layer.width, layer.height)
+        if is_subsampled(frame.format):
             left, top = left // 2 * 2, top // 2 * 2
         blend(planes, layer, left, top)
-        return with_planes(item, planes)
+        return with_planes(frame, planes)
 
     def place(self, width: int, height: int, box_width: int, box_height: int) -> tuple[int, int]:
         """Left and top of a box in a picture, all in pixels.

@@ -58,7 +58,7 @@ class FrameRate(Node):
         elif time < self._last:
             return
         else:
-            yield from self._repeat(tick)
+            yield from self._repeat(self._held, tick)
             self._interval = time - self._last
         self._held, self._last = frame, time
 
@@ -66,7 +66,7 @@ class FrameRate(Node):
         """Yield the last picture as often as it is due; something comes of any picture."""
         if self._held is not None:
             end = self._tick(self._last + self._interval)
-            yield from self._repeat(max(end, self._first + 1))
+            yield from self._repeat(self._held, max(end, self._first + 1))
         self._forget()
 
     def cleanup(self) -> None:
@@ -76,10 +76,7 @@ class FrameRate(Node):
     def _tick(self, time: Fraction) -> int:
         return math.floor(time * self.rate + Fraction(1, 2))
 
-    def _repeat(self, end: int) -> Iterator[VideoFrame]:
-        held = self._held
-        if held is None:
-            return
+    def _repeat(self, held: VideoFrame, end: int) -> Iterator[VideoFrame]:
         several = held.shared or end - self._next > 1
         while self._next < end:
             made = held.replace(pts=self._next, time_base=1 / self.rate)

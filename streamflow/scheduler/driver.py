@@ -7,7 +7,7 @@ gate and at its links; within a window only generated code runs.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, cast
@@ -99,10 +99,6 @@ class Driver:
             NodeError: a node failed.
         """
         self._task, self._loop = asyncio.current_task(), asyncio.get_running_loop()
-        limits = [node.options.timeout for node in self.segment.nodes.values()]
-        shortest = min((limit for limit in limits if limit is not None), default=None)
-        if shortest is not None:
-            self.segment.guard.start(shortest)
         try:
             await self._feed()
             await self._finish()
@@ -112,16 +108,15 @@ class Driver:
 
     async def _feed(self) -> None:
         head = self.segment.nodes[self.segment.head]
-        if self.inputs is not None:
+        process = self.segment.instances[head.id].process
+        if head.node.is_streaming:
+            await self._feed_from(process(self._stream()), self.segment.entry(head.id, None))
+        elif self.inputs is not None:
             port = next(iter(head.shape.inputs))
             await self._feed_from(self.inputs, self.segment.entry(head.id, port))
         elif head.shape.is_source:
             self._start()
-            source = self.segment.instances[head.id].process()
-            await self._feed_from(source, self.segment.entry(head.id, None))
-        elif head.node.is_streaming:
-            source = self.segment.instances[head.id].process(self._stream())
-            await self._feed_from(source, self.segment.entry(head.id, None))
+            await self._feed_from(process(), self.segment.entry(head.id, None))
         await self._feed_from_links()
 
     async def _feed_from(self, source: Any, entry: Entry) -> None:
@@ -226,6 +221,8 @@ class Driver:
         """Give each inlet one turn; false if none had anything."""
         busy = False
         for inlet in self.inlets:
+            if self.segment.nodes[inlet.node].node.is_streaming:
+                continue  # it takes its input itself
             while (event := inlet.link.next_event()) is not None:
                 busy = True
                 self._handle(inlet, event)
@@ -292,6 +289,14 @@ class Driver:
         head, ledger = self.segment.head, self.segment.ledger
         received = ledger.counter()
         ledger.received_directly(head, received)
+        source = self._stream_links() if self.inputs is None else iterate(self.inputs)
+        async for item in source:
+            if self.segment.gate.closed:
+                await self._passage()
+            ledger.counts[received] += 1
+            yield item
+
+    async def _stream_links(self) -> AsyncIterator[Any]:
         while not self._ended():
             idle = True
             for inlet in self.inlets:
@@ -300,12 +305,9 @@ class Driver:
                     self._handle(inlet, event)
                 for item in inlet.link.take(1):
                     idle = False
-                    ledger.counts[received] += 1
                     yield item
             if idle:
                 await self.segment.arrived.wait(self._has_work)
-            if self.segment.gate.closed:
-                await self._passage()
 
     def _start(self) -> None:
         if not self._started:
@@ -374,6 +376,16 @@ class Driver:
         if self._in_hand and self._task is not None:
             self._interrupt = "interrupted"
             self._task.cancel()
+
+
+async def iterate(items: Iterable[Any] | AsyncIterator[Any]) -> AsyncIterator[Any]:
+    """Items of either kind of iterable."""
+    if isinstance(items, AsyncIterable):
+        async for item in items:
+            yield item
+    else:
+        for item in items:
+            yield item
 
 
 _NOTHING: Final = object()

@@ -143,6 +143,8 @@ class Emitter:
             self.ledger.failures.append((node, ((1, self.writer.steps[line].failed),)))
         write(3, "n += 1")
         if is_async:
+            # Its item may be in hand for long: counted now, a report shows it.
+            write(3, f"C[{root}] += 1")
             write(3, "if gate.closed: await passage()")
         place = Place(3, 2, "continue")
         item = Item("x0", line, ((1, root),))
@@ -150,8 +152,7 @@ class Emitter:
             self._result(node, item, place)
         else:
             self._call(node, port, edge, item, place)
-        write(1, "finally:")
-        write(2, f"C[{root}] += n")
+        write(1, "finally: " + ("pass" if is_async else f"C[{root}] += n"))
         write(1, "return n")
         self._write_subs()
 

@@ -15,6 +15,11 @@ ODD: Final = frozenset({types.CoroutineType, types.GeneratorType, types.AsyncGen
 """What a plain call must not return: it would never run."""
 
 
+LONGEST_TICK: Final = 0.05
+SHORTEST_TICK: Final = 0.001
+"""Seconds between two looks at a deadline."""
+
+
 class CallTimeout(TimeoutError):
     """A node's call took longer than its timeout."""
 
@@ -81,11 +86,6 @@ class Guard:
         self._task: asyncio.Task[Any] | None = None
         self._ticker: asyncio.TimerHandle | None = None
 
-    def start(self, shortest: float) -> None:
-        """Begin to tick for the current task, often enough for timeouts of ``shortest`` s."""
-        self._task = asyncio.current_task()
-        self._tick(min(0.05, max(0.001, shortest / 8)))
-
     def stop(self) -> None:
         """Tick no more."""
         if self._ticker is not None:
@@ -93,9 +93,13 @@ class Guard:
 
     def _tick(self, period: float) -> None:
         loop = asyncio.get_running_loop()
-        if self._deadline is not None and loop.time() >= self._deadline and self._task:
+        self._ticker = None
+        if self._deadline is None:
+            return  # the next call with a deadline starts it again
+        if loop.time() >= self._deadline and self._task is not None:
             self._fired, self._deadline = True, None
             self._task.cancel()
+            return
         self._ticker = loop.call_later(period, self._tick, period)
 
     async def limit(self, call: Any, timeout: float) -> Any:
@@ -104,7 +108,12 @@ class Guard:
         Raises:
             CallTimeout: it took longer, and was cancelled.
         """
-        self._deadline = asyncio.get_running_loop().time() + timeout
+        loop = asyncio.get_running_loop()
+        self._deadline = loop.time() + timeout
+        if self._ticker is None:
+            self._task = asyncio.current_task()
+            period = min(LONGEST_TICK, max(SHORTEST_TICK, timeout / 8))
+            self._ticker = loop.call_later(period, self._tick, period)
         try:
             return await call
         except asyncio.CancelledError:

@@ -141,14 +141,16 @@ def _why_cut(
         return "a queue"
     if home[edge.source].placement != placement:
         return "another placement"
-    if target.node.is_streaming:
+    if target.node.is_streaming or source.node.is_streaming:
         return "a streaming node"
+    if source.shape.is_source and (source.shape.kind.is_async or source.node.live):
+        # Its segment waits for the world; what is injected further down, or
+        # sent as an event, must not wait with it.
+        return "a live source"
     if isinstance(target.node, Merge) and not target.node.fuses:
         return "a buffering merge"
     if source.options.concurrency > 1 or target.options.concurrency > 1:
         return "concurrency"
-    if getattr(source.node, "live", False):
-        return "a live source"
     return "asynchronous siblings" if edge in apart else None
 
 

@@ -172,12 +172,17 @@ class Segment:
         """Wait while the gate is closed."""
         await self.arrived.wait(lambda: not self.gate.closed)
 
-    def take_emitted(self, id: str) -> Iterator[Out]:
+    def take_emitted(self, id: str) -> Iterator[Any]:
         """What a node emitted through its context, taken out."""
         emitted = self.contexts[id].emitted
-        items = [Out(port, value) for port, value in emitted]
+        items = emitted[:]
         emitted.clear()
-        return iter(items)
+        if list(self.nodes[id].outputs) != ["out"]:
+            return iter([Out(port, value) for port, value in items])
+        for port, _ in items:
+            if port != "out":
+                self._no_port(id, port)
+        return iter([value for _, value in items])
 
     def _drain(self, id: str) -> Any:
         return self.entry(id, None).fast(self.take_emitted(id))

@@ -20,8 +20,11 @@ from streamflow.scheduler.failure import node_error
 from streamflow.scheduler.placement import Inline, Placement, Thread
 from streamflow.scheduler.stall import Watch, node_at_work, watchdog
 
-TICK: Final = 0.02
-"""Seconds between looks for a deadlock; two in a row must see it."""
+FIRST_LOOK: Final = 0.01
+"""Seconds until the first look for a deadlock; two looks in a row must see it."""
+
+RARELY: Final = 0.25
+"""Seconds between looks once a run has gone on for long."""
 
 GRACE: Final = 5.0
 """Seconds that a cancelled run waits for a thread before it names the node that holds it."""
@@ -128,16 +131,17 @@ class Supervisor:
     async def _first_failure(self) -> BaseException | None:
         pending: set[asyncio.Task[Any]] = set(self._tasks)
         failure: BaseException | None = None
-        tick = TICK if can_deadlock(self.machine) else None
+        tick = FIRST_LOOK if can_deadlock(self.machine) else None
         suspected = False
         while pending:
             finished, pending = await asyncio.wait(
                 pending, timeout=tick, return_when=asyncio.FIRST_EXCEPTION
             )
             found = next((error for task in finished if (error := _error(task))), None)
-            if found is None and not finished:
+            if found is None and not finished and tick is not None:
                 deadlock = find_deadlock(self.machine)
                 found, suspected = (deadlock if suspected else None), deadlock is not None
+                tick = FIRST_LOOK if suspected else min(tick * 2, RARELY)
             if found is not None and failure is None:
                 failure = found
                 for task in pending:

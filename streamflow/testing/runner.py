@@ -218,10 +218,16 @@ class NodeRunner:
         del line  # which node it was is no question here
         self._charge(nbytes, None)
 
+    def exclusive(self, line: int) -> bool:
+        """Whether an item is nobody else's: there is no other branch."""
+        del line  # which node it was is no question here
+        return True
+
     def _charge(self, nbytes: int, port: str | None) -> None:
         self.copied[port or ""] = self.copied.get(port or "", 0) + nbytes
 
     async def __aenter__(self) -> Self:
+        self.ctx.clock.start()
         try:
             await self._settle(self._call(self.node.initialize, self.ctx))
             self._drain(None)
@@ -243,7 +249,9 @@ class NodeRunner:
             await result
 
     def __enter__(self) -> Self:
-        self._loop = asyncio.Runner()
+        clock = self.ctx.clock
+        loop_factory = lambda: clock.new_event_loop() or asyncio.new_event_loop()  # noqa: E731
+        self._loop = asyncio.Runner(loop_factory=loop_factory)
         try:
             self._loop.run(self.__aenter__())
         except BaseException:

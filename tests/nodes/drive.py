@@ -24,7 +24,8 @@ def drive(node: Node, items: Iterable[Any] | None = None, port: str = "out") -> 
 
 def pictures(frames: int = 1, **params: Any) -> list[VideoFrame]:
     """Test pictures, small and quick to make."""
-    return drive(TestVideo(**{"width": 64, "height": 48, "frames": frames, **params}))
+    small: dict[str, Any] = {"width": 64, "height": 48, "frames": frames}
+    return drive(TestVideo(**(small | params)))
 
 
 def sounds(frames: int = 1, **params: Any) -> list[AudioFrame]:

@@ -231,7 +231,7 @@ def test_the_context_shows_what_the_test_gave() -> None:
         pass
 
     ctx = seen[0]
-    assert ctx.connected == {"out"}
+    assert ctx.connected == frozenset({"out"})
     assert (dict(ctx.params), dict(ctx.metadata), ctx.session_id) == ({"a": 1}, {"b": 2}, "s")
     assert not ctx.clock.live
 

@@ -97,9 +97,7 @@ def test_views_that_overlap_may_not_be_written() -> None:
 
 
 def test_other_time_bases_are_counted_in_samples() -> None:
-    frames = [
-        audio(np.zeros(480), 48_000, n * 10, time_base=Fraction(1, 1000)) for n in range(3)
-    ]
+    frames = [audio(np.zeros(480), 48_000, n * 10, time_base=Fraction(1, 1000)) for n in range(3)]
 
     chunks = drive(Chunk(720), frames)
 

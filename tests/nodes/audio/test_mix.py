@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -29,11 +30,12 @@ def cut(track: Track, start: int, port: str, step: int) -> list[tuple[str, Audio
 def mixed(frames: list[AudioFrame], length: int) -> Track:
     """What was emitted, on a line that begins at 0."""
     line = np.zeros(length, np.float32)
-    end = None
-    for frame in frames:
-        assert end is None or frame.pts == end
-        end = frame.pts + frame.samples_per_channel
-        line[frame.pts : end] += frame.samples[0]
+    for frame, following in pairwise([*frames, None]):
+        assert frame is not None
+        start = frame.pts or 0
+        end = start + frame.samples_per_channel
+        assert following is None or following.pts == end
+        line[start:end] += frame.samples[0]
     return line
 
 

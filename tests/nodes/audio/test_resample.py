@@ -28,9 +28,7 @@ def test_samples_become_as_many_as_the_rates_say_and_have_no_gaps(
 ) -> None:
     sizes = [*sizes, old // 50]  # libswresample loses sounds that are shorter than its filter
     starts = np.cumsum([start, *sizes])[:-1]
-    frames = [
-        audio(np.zeros(size), old, int(pts)) for size, pts in zip(sizes, starts, strict=True)
-    ]
+    frames = [audio(np.zeros(size), old, int(pts)) for size, pts in zip(sizes, starts, strict=True)]
 
     made = drive(Resample(rate=new), frames)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import struct
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,14 @@ import pytest
 from av.error import FFmpegError, InvalidDataError
 
 from streamflow import MediaError
-from streamflow.nodes.media.diagnose import in_words, is_url, unreadable, unwritable
+from streamflow.nodes.media.diagnose import (
+    Place,
+    in_words,
+    is_url,
+    place_of,
+    unreadable,
+    unwritable,
+)
 
 
 @pytest.mark.parametrize(
@@ -24,6 +32,19 @@ from streamflow.nodes.media.diagnose import in_words, is_url, unreadable, unwrit
 )
 def test_an_address_is_told_from_a_file(path: str, expected: bool) -> None:
     assert is_url(path) is expected
+
+
+@pytest.mark.parametrize("path", ["nowhere", "a" * 5_000, "a\0b"])
+def test_what_can_be_no_path_is_nothing(path: str) -> None:
+    assert place_of(path) is Place.NOTHING
+
+
+def test_what_stands_at_a_path_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    assert place_of(str(tmp_path)) is Place.DIRECTORY
+    assert place_of(str(tmp_path / "file")) is Place.FILE
+    assert place_of(os.devnull) is Place.SPECIAL
 
 
 def box(kind: bytes, payload: bytes = b"", *, long: bool = False) -> bytes:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import av
+import numpy as np
 import pytest
 
+from streamflow import AudioFrame
 from streamflow.nodes.media.house import AudioHouse, layout_target, video_frame, video_target
 
 
@@ -84,3 +86,14 @@ def test_sound_may_change_its_format_on_the_way() -> None:
         made, _ = audio_house.frame(foreign)
 
         assert (made.rate, made.samples_per_channel) == (rate, 100)
+
+
+@pytest.mark.parametrize("format", ["fltp", "flt"])
+def test_eight_channels_go_to_libav_and_back(format: str) -> None:
+    # PyAV lists a ninth plane for eight channels, and it lies nowhere.
+    rows = np.arange(800, dtype=np.float32).reshape(8, 100)
+    samples = rows if format.endswith("p") else np.ascontiguousarray(rows.T)
+
+    back = AudioFrame.from_av(AudioFrame(samples, format, layout="7.1", pts=0).to_av())
+
+    assert np.array_equal(back.samples, samples)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 from fractions import Fraction
@@ -9,6 +10,10 @@ from typing import Any, ClassVar
 import av
 import numpy as np
 import pytest
+from av.error import InvalidDataError
+from av.error import OSError as AvOSError
+from av.error import PermissionError as AvPermissionError
+from av.stream import Disposition
 
 from streamflow import Clock, MediaError
 from streamflow.nodes import MediaSource
@@ -93,6 +98,17 @@ def test_the_metadata_port_tells_what_the_file_is_and_how_it_went(tmp_path: Path
     assert (after["corrupt"], after["missing"]) == (0, 0)
 
 
+def test_streams_that_are_neither_video_nor_audio_are_told_too(tmp_path: Path) -> None:
+    titles = tmp_path / "a.srt"
+    titles.write_text("1\n00:00:00,000 --> 00:00:01,000\nhello\n")
+
+    facts = on(read(titles, connected=["metadata"]), "metadata")[0]
+
+    assert [(stream["type"], stream["codec"]) for stream in facts["streams"]] == [
+        ("subtitle", "srt")
+    ]
+
+
 def test_metadata_alone_decodes_nothing(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "a.mp4")
 
@@ -146,6 +162,12 @@ def test_a_start_behind_the_end_gives_nothing(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "a.mp4")
 
     assert read(clip, start=100) == []
+
+
+def test_a_duration_of_less_than_a_sample_gives_no_sound(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "a.ts", codec="mpeg2video")
+
+    assert read(clip, connected=["audio"], start=0.2, duration=0.000_01) == []
 
 
 def test_start_counts_from_the_files_own_beginning(tmp_path: Path) -> None:
@@ -214,6 +236,23 @@ def test_progress_grows_from_nothing_to_one(tmp_path: Path) -> None:
         seen.append(source.progress())
 
     assert seen == [None, 0.0, 1.0]
+
+
+def test_progress_counts_what_has_been_emitted_of_all_loops(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "a.mp4", sounds=())
+    source = MediaSource(clip, loop=2)
+    seen: list[float | None] = []
+
+    async def scenario() -> None:
+        async with NodeRunner(source, connected=["video"]) as runner:
+            items = runner.items()
+            for _ in range(30):
+                await anext(items)
+            seen.append(source.progress())
+
+    asyncio.run(scenario())
+
+    assert seen == [pytest.approx(30 / 40)]
 
 
 class Script(Clock):
@@ -333,7 +372,7 @@ def test_a_cover_picture_is_no_video(tmp_path: Path) -> None:
         cover: Any = container.add_stream("png", 25)
         cover.width = cover.height = 16
         cover.pix_fmt = "rgb24"
-        cover.disposition = av.stream.Disposition.attached_pic  # type: ignore[attr-defined]
+        cover.disposition = Disposition.attached_pic
         container.mux(cover.encode(av.VideoFrame(16, 16, "rgb24")))
         for n in range(20):
             frame = av.AudioFrame("fltp", "stereo", 1_152)
@@ -390,14 +429,14 @@ def test_a_missing_file_is_said_in_one_sentence(tmp_path: Path) -> None:
 
 
 def test_a_directory_is_said_in_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(MediaError, match="it is a directory, not a media file$"):
+    with pytest.raises(MediaError, match=r"it is a directory, not a media file$"):
         read(tmp_path)
 
 
 def test_an_empty_file_is_said_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").touch()
 
-    with pytest.raises(MediaError, match="the file is empty$"):
+    with pytest.raises(MediaError, match=r"the file is empty$"):
         read(tmp_path / "a.mp4")
 
 
@@ -459,7 +498,7 @@ def test_a_number_of_a_kind_that_is_missing_is_said_too(tmp_path: Path) -> None:
 def test_a_file_with_none_of_the_connected_streams_is_an_error(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "a.mp4", sounds=())
 
-    with pytest.raises(MediaError, match="it has no audio stream$"):
+    with pytest.raises(MediaError, match=r"it has no audio stream$"):
         read(clip, connected=["audio"])
 
 
@@ -481,7 +520,7 @@ def test_an_unreadable_file_is_said_in_one_sentence(
     clip.chmod(0)
 
     def refuse(*args: Any, **kwargs: Any) -> None:
-        raise av.error.PermissionError(13, "Permission denied")  # type: ignore[attr-defined]
+        raise AvPermissionError(13, "Permission denied")
 
     monkeypatch.setattr(av, "open", refuse)  # root may read everything
 
@@ -560,7 +599,7 @@ def test_reading_that_breaks_off_is_an_error(tmp_path: Path) -> None:
 
     class Breaks:
         def demux(self, streams: Any) -> Any:
-            raise av.error.OSError(5, "Input/output error")  # type: ignore[attr-defined]
+            raise AvOSError(5, "Input/output error")
             yield
 
         def close(self) -> None:
@@ -582,13 +621,13 @@ def test_data_that_makes_no_sense_ends_the_file(tmp_path: Path) -> None:
     with NodeRunner(source, connected=["video"]) as runner:
         reader = source._reader
         assert reader is not None
-        real = reader.container
+        real: Any = reader.container
 
         class Breaks:
             def demux(self, streams: Any) -> Any:
                 for number, packet in enumerate(real.demux(streams)):
                     if number == 10:
-                        raise av.error.InvalidDataError(1, "no")  # type: ignore[attr-defined]
+                        raise InvalidDataError(1, "no")
                     yield packet
 
             def close(self) -> None:
@@ -605,19 +644,19 @@ def test_a_stream_that_cannot_seek_is_read_up_to_the_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clip = make_clip(tmp_path / "a.mp4", sounds=())
-    real = av.open
+    real: Any = av.open
 
     class Tape:
         """A container that cannot be wound."""
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
-            self.real = real(*args, **kwargs)
+            self.real: Any = real(*args, **kwargs)
 
         def __getattr__(self, name: str) -> Any:
             return getattr(self.real, name)
 
         def seek(self, offset: int) -> None:
-            raise av.error.OSError(29, "Illegal seek")  # type: ignore[attr-defined]
+            raise AvOSError(29, "Illegal seek")
 
     monkeypatch.setattr(av, "open", Tape)
 

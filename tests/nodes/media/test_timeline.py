@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ def test_ticks_only_rise(pts: list[int | None]) -> None:
 
     ticks = [timeline.place(value, MILLI) for value in pts]
 
-    assert all(later > earlier for earlier, later in zip(ticks, ticks[1:], strict=False))
+    assert all(later > earlier for earlier, later in pairwise(ticks))
 
 
 def test_a_pts_in_the_encoders_time_base_is_kept() -> None:
@@ -54,7 +55,7 @@ def test_a_large_step_back_is_a_new_beginning() -> None:
 def test_sound_has_neither_holes_nor_overlaps(frames: list[tuple[int | None, int]]) -> None:
     made = placed(*(sound(pts, count) for pts, count in frames))
 
-    for (pts, count), (later, _) in zip(made, made[1:], strict=False):
+    for (pts, count), (later, _) in pairwise(made):
         assert pts is not None
         assert later == pts + count
 

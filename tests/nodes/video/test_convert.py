@@ -65,7 +65,7 @@ def test_the_output_port_tells_the_format() -> None:
 
 
 def test_an_unknown_format_is_refused() -> None:
-    with pytest.raises(ValueError, match="format must be one of .*, not 'mauve'"):
+    with pytest.raises(ValueError, match=r"format must be one of .*, not 'mauve'"):
         Convert("mauve")
 
 

@@ -69,7 +69,7 @@ def through_h264(frames: list[VideoFrame]) -> list[VideoFrame]:
             container.mux(stream.encode(frame.to_av()))
         container.mux(stream.encode(None))
     file.seek(0)
-    with av.open(file) as container:
+    with av.open(file, "r") as container:
         return [VideoFrame.from_av(frame) for frame in container.decode(video=0)]
 
 
@@ -104,6 +104,13 @@ def test_one_wrong_cell_is_noticed(number: int, cell: int) -> None:
     picture = np.vstack([np.zeros((40, 18), np.uint8), rows])
 
     assert read_counter(VideoFrame((np.repeat(picture, 4, 1),), "gray8")) is None
+
+
+@given(number=st.integers(0, MODULO - 1))
+def test_a_cell_may_be_as_small_as_a_pixel(number: int) -> None:
+    picture = np.vstack([np.zeros((10, 18), np.uint8), encode(number) * np.uint8(255)])
+
+    assert read_counter(VideoFrame((picture,), "gray8")) == number
 
 
 def test_the_checksum_is_that_of_crc_8() -> None:

@@ -32,7 +32,8 @@ def shown(node: Overlay, frame: VideoFrame) -> npt.NDArray[np.int16]:
         # libswscale smooths the chroma of nv12 on its way to RGB, but not that of yuv420p.
         luma, chroma = made.planes
         made = VideoFrame((luma, chroma[..., 0].copy(), chroma[..., 1].copy()))
-    return made.to_ndarray("rgb24").astype(np.int16)
+    pixels: npt.NDArray[np.int16] = made.to_ndarray("rgb24").astype(np.int16)
+    return pixels
 
 
 def changed(node: Overlay, frame: VideoFrame) -> tuple[int, int, int, int]:
@@ -197,9 +198,7 @@ def test_fields_are_filled_in() -> None:
     frame = gray().replace(pts=3, time_base=Fraction(1, 2), metadata={"name": "x"})
     with NodeRunner(node) as runner:
         said.append(node.text_of(frame))
-        runner.run(
-            [("data", Packet({"rms": -3.14159})), ("in", frame), ("data", {"rms": 1.0})]
-        )
+        runner.run([("data", Packet({"rms": -3.14159})), ("in", frame), ("data", {"rms": 1.0})])
         said.append(node.text_of(frame))
 
     assert said == ["3 1.50 0 x --", "3 1.50 1 x 1.0"]

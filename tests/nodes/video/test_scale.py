@@ -28,12 +28,13 @@ def test_pixels_are_those_of_libswscale(interpolation: str) -> None:
 def test_one_node_scales_pictures_of_changing_size_and_format() -> None:
     frames = [
         pictures(1, width=width, height=48, format=format)[0]
-        for width, format in ((64, "yuv420p"), (100, "rgb24"), (64, "nv12"))
+        for width, format in ((64, "yuv420p"), (64, "yuv420p"), (100, "rgb24"), (64, "nv12"))
     ]
 
     scaled = drive(Scale(width=32, height=24), frames)
 
     assert [(f.width, f.height, f.format) for f in scaled] == [
+        (32, 24, "yuv420p"),
         (32, 24, "yuv420p"),
         (32, 24, "rgb24"),
         (32, 24, "nv12"),

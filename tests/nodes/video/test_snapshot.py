@@ -42,7 +42,9 @@ def test_a_start_picks_the_picture(tmp_path: Path) -> None:
     assert number_in(tmp_path / "late.png") == 15
 
 
-@pytest.mark.parametrize(("name", "found"), [("a%02d.png", "a{:02d}.png"), ("{index}.png", "{}.png")])
+@pytest.mark.parametrize(
+    ("name", "found"), [("a%02d.png", "a{:02d}.png"), ("{index}.png", "{}.png")]
+)
 def test_pictures_are_numbered(tmp_path: Path, name: str, found: str) -> None:
     drive(Snapshot(tmp_path / name, every=0.1, count=3), pictures(20, rate=30))
 

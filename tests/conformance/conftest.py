@@ -1,0 +1,28 @@
+"""Every behaviour of the engine, over every placement."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import streamflow as sf
+from streamflow.graph import PlacementName
+
+PLACEMENTS: tuple[PlacementName, ...] = ("inline", "thread")
+
+Add = Callable[..., Any]
+
+
+@pytest.fixture(params=PLACEMENTS)
+def on(request: pytest.FixtureRequest) -> PlacementName:
+    """Where the node under test runs."""
+    placement: PlacementName = request.param
+    return placement
+
+
+@pytest.fixture
+def pipeline() -> sf.Pipeline:
+    """An empty pipeline."""
+    return sf.Pipeline("conformance")
