@@ -43,6 +43,7 @@ class Merge(Node):
         self.ports = tuple(f"in_{number}" for number in range(count))
         # ClassVar of the base: each merge has its own number of ports.
         self.inputs = dict.fromkeys(self.ports, Data())  # type: ignore[misc]
+        self.id = self.policy
         self.dropped: dict[str, int] = {}
         self.ended: set[str] = set()
 
@@ -65,6 +66,7 @@ class Merge(Node):
 
     def initialize(self, ctx: Any) -> None:
         """Forget an earlier run."""
+        self.id = ctx.node_id
         self.dropped.clear()
         self.ended.clear()
 
@@ -198,8 +200,8 @@ class Buffered(Merge):
             return False
         queue = self.waiting[port]
         if len(queue) >= self.max_items:
-            empty = tuple(name for name in self.ports if not self.waiting[name])
-            raise DeadlockError(empty, (port,))
+            empty = tuple(f"{self.id}.{name}" for name in self.ports if not self.waiting[name])
+            raise DeadlockError(empty, (f"{self.id}.{port}",))
         queue.append(item)
         return True
 

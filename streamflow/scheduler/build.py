@@ -16,7 +16,7 @@ from streamflow.graph import Edge, Queue
 from streamflow.node import Node
 from streamflow.ports import Video
 from streamflow.scheduler.driver import Driver, Inlet
-from streamflow.scheduler.emit import Consumer
+from streamflow.scheduler.place import Consumer
 from streamflow.scheduler.plan import Plan
 from streamflow.scheduler.segment import Segment
 from streamflow.scheduler.window import Gate

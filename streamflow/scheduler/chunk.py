@@ -61,6 +61,7 @@ class Writer:
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.steps: dict[int, Step] = {}
+        self.handed: list[Step] = []
 
     def add(self, indent: int, text: str) -> int:
         """Append a line; returns its number, from 1."""
@@ -73,8 +74,9 @@ class Writer:
         return len(self.lines) + 1
 
     def mark(self, line: int, step: Step) -> None:
-        """Note what a line stands for."""
+        """Note what a line stands for; several items may be handed on in one."""
         self.steps[line] = step
+        self.handed.append(step)
 
 
 class Position(NamedTuple):
@@ -92,6 +94,7 @@ class Chunk:
         name: of the file that tracebacks show.
         source: its text.
         steps: by line.
+        handed: all steps.
         ledger: the segment's.
         shared: whether another branch holds what enters a node, too.
         functions: by name, once loaded.
@@ -100,6 +103,7 @@ class Chunk:
     name: str
     source: str
     steps: dict[int, Step]
+    handed: frozenset[Step]
     ledger: Ledger
     shared: Callable[[str], bool]
     functions: dict[str, Callable[..., Any]] = field(default_factory=dict[str, Any])
@@ -150,7 +154,7 @@ class Chunk:
             step = self.steps[line]
             if depth == len(lines) - 1:
                 self._lose(step, reason)
-            for other in set(self.steps.values()):
+            for other in self.handed:
                 if step.line < other.line and other.defined < step.line:
                     self._miss(other)
 

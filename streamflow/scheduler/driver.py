@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, cast
 
-from streamflow.errors import NodeError
+from streamflow.errors import DeadlockError, NodeError
 from streamflow.events import End, Event, Interrupt, Start
 from streamflow.flow.link import Link
 from streamflow.flow.merge import ALL, Merge
@@ -271,6 +271,9 @@ class Driver:
             self._interrupt = None
             self._task.uncancel()
             return LARGEST
+        except DeadlockError as error:
+            self.segment.abandon(error, None)
+            raise
         except Exception as error:
             self.segment.abandon(error, None)
             raise self.segment.explain_error(error) from error
@@ -280,6 +283,9 @@ class Driver:
     def _run_plain(self, function: Callable[[Iterator[Any]], int], items: Iterator[Any]) -> int:
         try:
             return function(items)
+        except DeadlockError as error:
+            self.segment.abandon(error, None)
+            raise
         except Exception as error:
             self.segment.abandon(error, None)
             raise self.segment.explain_error(error) from error
@@ -353,6 +359,8 @@ class Driver:
         await self._serve_inlets()
         for id in self.segment.nodes:
             await flush_node(self.segment, id, self._run)
+        # Before its links end: who reads the last item must find it finished.
+        self.finished = True
         for link in self.segment.links:
             link.close()
 

@@ -22,10 +22,11 @@ from streamflow.flow.signal import Signal
 from streamflow.graph import ERROR_PORT, Edge, GraphNode
 from streamflow.node import Node, Out
 from streamflow.scheduler.chunk import Chunk, Writer
-from streamflow.scheduler.emit import Consumer, Consumers, Emitter
+from streamflow.scheduler.emit import Emitter
 from streamflow.scheduler.failure import node_error
 from streamflow.scheduler.guard import ODD, Guard, limited, refuse, timed, timed_async
 from streamflow.scheduler.ledger import Ledger
+from streamflow.scheduler.place import Consumers
 from streamflow.scheduler.plan import SegmentPlan
 from streamflow.scheduler.window import Gate
 
@@ -117,7 +118,8 @@ class Segment:
         emitter = Emitter(self.nodes, numbers, self.consumers, self.ledger, writer, self._emits)
         is_async = emitter.entry(node, port, edge)
         source = "\n".join(writer.lines) + "\n"
-        chunk = Chunk(self.head, source, writer.steps, self.ledger, self._shared)
+        handed = frozenset(writer.handed)
+        chunk = Chunk(self.head, source, writer.steps, handed, self.ledger, self._shared)
         chunk.load(self.environment)
         self.chunks.append(chunk)
         functions = chunk.functions
@@ -204,16 +206,14 @@ class Segment:
     def _odd(self, number: int, result: Any) -> None:
         refuse(self.plan.nodes[number], result)
 
-    def explain_error(self, error: Exception, phase: str = "process") -> NodeError:
+    def explain_error(self, error: Exception) -> NodeError:
         """The structured error for an exception that came out of generated code."""
-        if isinstance(error, NodeError):
-            return error
         for chunk in self.chunks:
             position = chunk.position(error.__traceback__)
             if position is not None:
                 chunk.show()
-                return node_error(position.step.node, phase, error, position.item)
-        return node_error(self.head, phase, error)
+                return node_error(position.step.node, "process", error, position.item)
+        return node_error(self.head, "process", error)
 
     def node_awaiting(self, task: asyncio.Task[Any]) -> str | None:
         """The node at which the coroutines of a task stand."""
@@ -239,8 +239,8 @@ class Segment:
         for node in self.nodes:
             for port in self.nodes[node].outputs:
                 for consumer in self.consumers.get((node, port), ()):
-                    if consumer.fused and consumer.edge is not None and node in found:
-                        found.add(consumer.edge.target)
+                    if consumer.target is not None and node in found:
+                        found.add(consumer.target)
         return [node for node in self.nodes if node in found and node != id]
 
     def announce(self, id: str, event: Event, *, itself: bool = False) -> None:

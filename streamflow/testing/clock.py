@@ -7,6 +7,7 @@ machine's speed. An hour of `asyncio.sleep` takes as long as what happens in it.
 from __future__ import annotations
 
 import asyncio
+import math
 import selectors
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
@@ -116,6 +117,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.clock.advance(seconds)
         return True
 
+    def keep_resolution(self) -> None:
+        """Keep the smallest step of time one that a float of this size can take.
+
+        A timer is due at ``when < time + resolution``; after some months the
+        usual nanosecond is lost in that sum, and no timer would ever be due.
+        """
+        self._clock_resolution = max(1e-9, 2 * math.ulp(self.time()))
+
     def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:
         """As in any loop; time stands still until the call has returned."""
         future: asyncio.Future[Any] = super().run_in_executor(executor, func, *args)
@@ -152,6 +161,11 @@ class _Selector(selectors.DefaultSelector):
         self._loop = loop
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = self._select(timeout)
+        self._loop.keep_resolution()
+        return ready
+
+    def _select(self, timeout: float | None) -> list[tuple[selectors.SelectorKey, int]]:
         clock = self._loop.clock
         if timeout is not None and timeout <= 0:
             return super().select(0)

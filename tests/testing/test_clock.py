@@ -18,7 +18,6 @@ from streamflow.testing import NodeRunner, VirtualClock, assert_ledger
 YEAR = 365 * 24 * 3600
 
 
-
 class Ticks(Node):
     """Emits the clock's time, once an hour."""
 

@@ -34,3 +34,13 @@ def test_left_and_right_change_places() -> None:
 def test_flip_wants_to_know_which_way() -> None:
     with pytest.raises(ValueError, match="horizontal=True, vertical=True or both"):
         Flip()
+
+
+@pytest.mark.parametrize("format", ["rgb24", "yuv420p", "nv12"])
+def test_libav_takes_pictures_whose_rows_run_backwards(format: str) -> None:
+    (frame,) = pictures(1, format=format)
+    backwards = VideoFrame(tuple(plane[::-1] for plane in frame.planes), format)
+
+    wrapped = VideoFrame.from_av(backwards.to_av())
+
+    assert same_pixels(wrapped, backwards)

@@ -1,0 +1,54 @@
+"""One table at the end, instead of pytest-benchmark's own; ``--benchmark-verbose`` shows both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+
+import pytest
+
+from benchmarks import table
+from benchmarks.harness import Benchmark, Board, Comparison
+
+BOARD = pytest.StashKey[Board]()
+LOAD = pytest.StashKey[str]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--table",
+        metavar="PAGE",
+        type=Path,
+        help="write the table into a Markdown page, between its two marks",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[BOARD], config.stash[LOAD] = Board(), table.load()
+    config.option.benchmark_quiet = True
+
+
+@pytest.fixture
+def compare(benchmark: Benchmark, request: pytest.FixtureRequest) -> Comparison:
+    """Compares ours with a reference, with the timer that the benchmark's marker names."""
+    marker = request.node.get_closest_marker("benchmark")
+    timer: Callable[[], float] = marker.kwargs.get("timer", perf_counter) if marker else perf_counter
+    return Comparison(benchmark, request.config.stash[BOARD], timer)
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    rows = config.stash[BOARD].rows
+    if not rows:
+        return
+    facts = f"{table.machine()}; load {config.stash[LOAD]} before, {table.load()} after"
+    terminalreporter.section("benchmarks")
+    for line in [*table.text(rows), "", facts]:
+        terminalreporter.write_line(line)
+    page: Path | None = config.getoption("--table")
+    if page is not None:
+        today = datetime.now(UTC).date().isoformat()
+        table.write(page, table.markdown(rows, f"Taken on {today}: {facts}."))

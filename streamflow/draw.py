@@ -1,0 +1,327 @@
+"""Drawings of a plan: what is connected with what, what is fused, and where it is cut.
+
+Each format shows the same: nodes with class and ports, edges with the ports they
+join, segments as clusters with their placement, and borders, which are links, as
+broken lines that say why they are there.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Mapping
+from typing import Final, Literal, TypeAlias, get_args
+
+from streamflow.graph import Edge, GraphNode
+from streamflow.layout import Box, Lane, Layout, arrange
+from streamflow.ports import Audio, Data, Table, Video
+from streamflow.scheduler.plan import Plan, SegmentPlan
+
+Format: TypeAlias = Literal["mermaid", "dot", "svg"]
+
+COLOURS: Final[Mapping[type[Data], str]] = {
+    Video: "#2f6fb7",
+    Audio: "#2b8a57",
+    Table: "#8a4fb0",
+}
+"""Of edges, by what flows on them."""
+
+OTHER: Final = "#66717f"
+INK, FAINT, LINE = "#1c2733", "#5e6b7a", "#8592a3"
+FILL: Final = {False: ("#f2f6fb", "#c3d2e4"), True: ("#fff5e6", "#ecc58f")}
+"""Of segments, by whether they have a thread: surface and border."""
+
+FONT: Final = "'Segoe UI', 'Helvetica Neue', Helvetica, Arial, 'DejaVu Sans', sans-serif"
+HEADER: Final = 44.0
+ROW: Final = 18.0
+"""Height of a node's header, and of each of its ports."""
+
+
+def draw(plan: Plan, format: Format = "mermaid") -> str:
+    """Draw a plan.
+
+    Args:
+        plan: from `Pipeline.plan`.
+        format: ``mermaid`` (a flowchart, as Markdown pages show it), ``dot`` (for
+            Graphviz) or ``svg`` (a picture).
+
+    Returns:
+        The drawing's text.
+
+    Raises:
+        ValueError: there is no such format.
+    """
+    drawers: dict[str, Callable[[Plan], str]] = {"mermaid": mermaid, "dot": dot, "svg": svg}
+    if format not in drawers:
+        raise ValueError(f"format must be {', '.join(get_args(Format))}, not {format!r}")
+    return drawers[format](plan)
+
+
+def mermaid(plan: Plan) -> str:
+    """A Mermaid flowchart."""
+    names = {id: f"n{number}" for number, id in enumerate(plan.graph.nodes)}
+    lines = ["flowchart LR"]
+    for number, segment in enumerate(plan.segments):
+        lines.append(f'    subgraph s{number}["{_quoted(segment.placement)}"]')
+        for id in segment.nodes:
+            words = [f"<b>{_quoted(id)}</b>", *map(_quoted, _subtitle(plan.graph.nodes[id]))]
+            lines.append(f'        {names[id]}["{"<br/>".join(words)}"]')
+        lines.append("    end")
+    for edge in plan.graph.edges:
+        arrow = "-.->" if edge in plan.borders else "-->"
+        words = [f"{edge.source_port} → {edge.target_port}"]
+        if edge in plan.borders:
+            words.append(_reason(plan, edge))
+        label = "<br/>".join(map(_quoted, words))
+        lines.append(f'    {names[edge.source]} {arrow}|"{label}"| {names[edge.target]}')
+    for number, segment in enumerate(plan.segments):
+        fill, stroke = FILL[segment.threaded]
+        lines.append(f"    style s{number} fill:{fill},stroke:{stroke},color:{INK}")
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    # Mermaid reads entities, but with # in the place of &.
+    return html.escape(text).replace("#", "#35;").replace("&", "#").replace("#x27;", "#39;")
+
+
+def dot(plan: Plan) -> str:
+    """A Graphviz digraph."""
+    names = {id: f"n{number}" for number, id in enumerate(plan.graph.nodes)}
+    lines = [
+        "digraph pipeline {",
+        "    rankdir=LR; fontname=Helvetica; fontsize=11; ranksep=0.9;",
+        '    node [shape=record, style=filled, fillcolor=white, fontname=Helvetica, fontsize=11];',
+        "    edge [fontname=Helvetica, fontsize=9];",
+    ]
+    for number, segment in enumerate(plan.segments):
+        fill, stroke = FILL[segment.threaded]
+        lines.append(f"    subgraph cluster_{number} {{")
+        lines.append(f"        label={_string(segment.placement)}; style=filled;")
+        lines.append(f'        fillcolor="{fill}"; color="{stroke}";')
+        lines += [f"        {names[id]} {_record(plan.graph.nodes[id])};" for id in segment.nodes]
+        lines.append("    }")
+    for edge in plan.graph.edges:
+        source, target = plan.graph.nodes[edge.source], plan.graph.nodes[edge.target]
+        tail = f"{names[edge.source]}:o{list(source.outputs).index(edge.source_port)}:e"
+        head = f"{names[edge.target]}:i{list(target.shape.inputs).index(edge.target_port)}:w"
+        style = f'color="{_colour(plan, edge)}"'
+        if edge in plan.borders:
+            style += f", style=dashed, label={_string(_reason(plan, edge))}"
+        lines.append(f"    {tail} -> {head} [{style}];")
+    return "\n".join([*lines, "}"]) + "\n"
+
+
+def _string(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _record(node: GraphNode) -> str:
+    """A record: input ports, names, output ports."""
+
+    def field(text: str) -> str:
+        for character in "\\{}|<> ":
+            text = text.replace(character, f"\\{character}")
+        return text.replace('"', '\\"')
+
+    def ports(names: Mapping[str, Data], mark: str) -> list[str]:
+        cells = [f"<{mark}{number}> {field(name)}" for number, name in enumerate(names)]
+        return ["{" + "|".join(cells) + "}"] if cells else []
+
+    names = "\\n".join(field(word) for word in (node.id, *_subtitle(node)))
+    cells = [*ports(node.shape.inputs, "i"), names, *ports(node.outputs, "o")]
+    return f'[label="{"|".join(cells)}"]'
+
+
+def svg(plan: Plan) -> str:
+    """A picture, laid out by distance from the inputs."""
+    nodes = plan.graph.nodes
+    labels = {edge: _width(_reason(plan, edge), 10) for edge in plan.borders}
+    layout = arrange(
+        plan,
+        {id: _size(node) for id, node in nodes.items()},
+        titles={segment.head: _width(segment.placement, 11) for segment in plan.segments},
+        labels=labels,
+    )
+    width, height = round(layout.width), round(layout.height)
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
+        f'viewBox="0 0 {width} {height}" font-family="{FONT}">',
+        f'<rect width="{width}" height="{height}" rx="10" fill="#ffffff"/>',
+    ]
+    for segment, box in zip(plan.segments, layout.segments, strict=True):
+        lines += _draw_segment(segment, box)
+    ways = {edge: _way(plan, layout, edge) for edge in plan.graph.edges}
+    lines += [_draw_edge(plan, edge, points) for edge, points in ways.items()]
+    used = _used_ports(plan)
+    for id, node in nodes.items():
+        lines += _draw_node(node, layout.nodes[id], used)
+    taken: list[Box] = []
+    for edge in plan.borders:
+        lines.append(_draw_label(_reason(plan, edge), ways[edge], labels[edge], taken))
+    return "\n".join([*lines, "</svg>"]) + "\n"
+
+
+def _used_ports(plan: Plan) -> set[tuple[str, str, bool]]:
+    """Ports that an edge ends at: node, port, whether it is an input."""
+    edges = plan.graph.edges
+    return {(edge.source, edge.source_port, False) for edge in edges} | {
+        (edge.target, edge.target_port, True) for edge in edges
+    }
+
+
+def _width(text: str, size: float) -> float:
+    """What a text needs at most, in pixels: fonts differ, and none is measured here."""
+    return 0.58 * size * len(text)
+
+
+def _size(node: GraphNode) -> tuple[float, float]:
+    inputs, outputs = list(node.shape.inputs), list(node.outputs)
+    words = max(
+        _width(node.id, 13.5),
+        *(_width(line, 11) for line in _subtitle(node)),
+        max((_width(name, 11) for name in inputs), default=0)
+        + max((_width(name, 11) for name in outputs), default=0)
+        + 24,
+    )
+    return max(104.0, words + 28), _header(node) + ROW * max(len(inputs), len(outputs)) + 8
+
+
+def _header(node: GraphNode) -> float:
+    return HEADER + 14.0 * (len(_subtitle(node)) - 1)
+
+
+def _draw_segment(segment: SegmentPlan, box: Box) -> list[str]:
+    fill, stroke = FILL[segment.threaded]
+    return [
+        f'<rect x="{box.x:.1f}" y="{box.y:.1f}" width="{box.width:.1f}" height="{box.height:.1f}" '
+        f'rx="9" fill="{fill}" stroke="{stroke}"/>',
+        _text(box.x + 14, box.y + 19, segment.placement, 11, FAINT),
+    ]
+
+
+def _draw_node(node: GraphNode, box: Box, used: set[tuple[str, str, bool]]) -> list[str]:
+    top = _header(node)
+    lines = [
+        f'<rect x="{box.x:.1f}" y="{box.y:.1f}" width="{box.width:.1f}" height="{box.height:.1f}" '
+        f'rx="6" fill="#ffffff" stroke="{LINE}"/>',
+        _text(box.x + box.width / 2, box.y + 19, node.id, 13, INK, "middle", bold=True),
+    ]
+    for number, line in enumerate(_subtitle(node)):
+        y = box.y + 34 + 14 * number
+        lines.append(_text(box.x + box.width / 2, y, line, 11, FAINT, "middle"))
+    for ports, is_input in ((node.shape.inputs, True), (node.outputs, False)):
+        x = box.x if is_input else box.right
+        for number, (name, port) in enumerate(ports.items()):
+            y = box.y + top + ROW * (number + 0.5)
+            colour = COLOURS.get(type(port), OTHER)
+            fill = colour if (node.id, name, is_input) in used else "#ffffff"
+            lines.append(
+                f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{fill}" stroke="{colour}">'
+                f"<title>{html.escape(port.describe())}</title></circle>"
+            )
+            anchor = "start" if is_input else "end"
+            lines.append(_text(x + (10 if is_input else -10), y + 4, name, 11, INK, anchor))
+    return lines
+
+
+def _way(plan: Plan, layout: Layout, edge: Edge) -> list[tuple[float, float]]:
+    """Points that an edge runs through; it is level at each of them."""
+    source, target = plan.graph.nodes[edge.source], plan.graph.nodes[edge.target]
+    left, right = layout.nodes[edge.source], layout.nodes[edge.target]
+    out = list(source.outputs).index(edge.source_port) + 0.5
+    into = list(target.shape.inputs).index(edge.target_port) + 0.5
+    points = [(left.right, left.y + _header(source) + ROW * out)]
+    lanes: tuple[Lane, ...] = layout.lanes.get(edge, ())
+    for lane in lanes:
+        points += [(lane.left, lane.y), (lane.right, lane.y)]
+    return [*points, (right.x, right.y + _header(target) + ROW * into)]
+
+
+def _draw_edge(plan: Plan, edge: Edge, points: list[tuple[float, float]]) -> str:
+    (x, y), *rest = points
+    path = [f"M{x:.1f} {y:.1f}"]
+    for right, down in rest:
+        bend = (right - x) / 2
+        path.append(
+            f"C{x + bend:.1f} {y:.1f} {right - bend:.1f} {down:.1f} {right:.1f} {down:.1f}"
+        )
+        x, y = right, down
+    colour = _colour(plan, edge)
+    broken = ' stroke-dasharray="6 4"' if edge in plan.borders else ""
+    return (
+        f'<path d="{" ".join(path)}" fill="none" stroke="{colour}" stroke-width="1.7"{broken}>'
+        f"<title>{html.escape(edge.name)}</title></path>"
+        f'<path d="M{x - 11:.1f} {y - 4.5:.1f}L{x - 3:.1f} {y:.1f}L{x - 11:.1f} {y + 4.5:.1f}z" '
+        f'fill="{colour}"/>'
+    )
+
+
+def _draw_label(
+    text: str, points: list[tuple[float, float]], width: float, taken: list[Box]
+) -> str:
+    """Why an edge is a border, on its last stretch, moved down where another label stands."""
+    (x, y), (right, down) = points[-2:]
+    middle, y = (x + right) / 2, (y + down) / 2
+
+    def covered(y: float) -> bool:
+        left = middle - width / 2
+        return any(
+            box.x < left + width and left < box.right and abs(box.y - y) < 12 for box in taken
+        )
+
+    while covered(y):
+        y += 4
+    taken.append(Box(middle - width / 2, y, width, 12))
+    return _text(middle, y + 3.5, text, 10, FAINT, "middle", halo=True)
+
+
+def _text(
+    x: float,
+    y: float,
+    text: str,
+    size: int,
+    colour: str,
+    anchor: str = "start",
+    *,
+    bold: bool = False,
+    halo: bool = False,
+) -> str:
+    more = ' font-weight="600"' if bold else ""
+    if halo:
+        more += ' stroke="#ffffff" stroke-width="4" stroke-linejoin="round" paint-order="stroke"'
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" fill="{colour}" '
+        f'text-anchor="{anchor}"{more}>{html.escape(text)}</text>'
+    )
+
+
+def _colour(plan: Plan, edge: Edge) -> str:
+    port = plan.graph.nodes[edge.source].outputs[edge.source_port]
+    return COLOURS.get(type(port), OTHER)
+
+
+def _reason(plan: Plan, edge: Edge) -> str:
+    """Why an edge is cut; a queue says what it holds."""
+    queue = edge.queue
+    if queue is None:
+        return plan.borders[edge]
+    limits = (
+        f"{queue.max_items} items" if queue.max_items else "",
+        f"{queue.max_bytes} bytes" if queue.max_bytes else "",
+        f"{queue.max_time:g} s" if queue.max_time else "",
+        "" if queue.policy == "block" else queue.policy,
+    )
+    return "queue: " + ", ".join(filter(None, limits)) if any(limits) else "a queue"
+
+
+def _subtitle(node: GraphNode) -> list[str]:
+    """Lines below a node's id: its class, and the options that are not as usual."""
+    options = node.options
+    unusual = (
+        f"error={options.error}" if options.error != "fail" else "",
+        f"timeout={options.timeout:g}" if options.timeout is not None else "",
+        f"concurrency={options.concurrency}" if options.concurrency > 1 else "",
+    )
+    words = " ".join(filter(None, unusual))
+    return [type(node.node).__name__, *([words] if words else [])]
