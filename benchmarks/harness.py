@@ -193,8 +193,14 @@ class Comparison:
         self.note(Row(work, self._benchmark.stats.stats.median / items, name, theirs, goal))
         self._benchmark.extra_info |= {"items": items, "bytes": nbytes}
 
+    def once(self, call: Callable[[], object]) -> None:
+        """Do ``call`` a single time, where its time is not the point."""
+        self._benchmark.pedantic(call, setup=lambda: None, rounds=1, warmup_rounds=0)
+
     def note(self, row: Row) -> None:
         """Put a row on the board, and what it says into the benchmark's own record."""
+        if self.smoke:
+            return
         self._board.rows.append(row)
         self._benchmark.extra_info |= {
             "per_item": row.ours,

@@ -42,7 +42,7 @@ def save_image(image: Image.Image, path: str | os.PathLike[str], format: str) ->
     partial = target.with_name(f".{target.name}.{uuid4().hex}.part")
     try:
         with partial.open("xb") as file:
-            image.save(file, format, quality=92)
+            image.save(file, format, quality=92, compress_level=3)
         partial.replace(target)
     except OSError as error:
         raise MediaError(os.fspath(path), error.strerror or str(error)) from error

@@ -173,7 +173,8 @@ def audio_to_av(frame: AudioFrame) -> av.AudioFrame:
     made = av.AudioFrame(frame.format, frame.layout, frame.samples_per_channel)
     # Not PyAV's from_ndarray: it sees a ninth plane where there are eight.
     for plane, row in zip(made.planes, rows, strict=False):
-        plane.update(np.ascontiguousarray(row))
+        buffer: Any = np.ascontiguousarray(row)  # PyAV says bytes, and takes any buffer
+        plane.update(buffer)
     made.sample_rate, made.pts = frame.rate, frame.pts
     if frame.time_base is not None:
         made.time_base = frame.time_base

@@ -156,21 +156,22 @@ class Execution:
 
     async def _end(self, failure: BaseException | None) -> None:
         """Clean up, settle the ledger, and move to the final state."""
-        if self.state.final:
-            return
         failures = await self._supervisor.cleanup()
         if failure is None and failures and not self._stopping:
             failure = failures.pop(0)
         self._supervisor.warnings += [str(error) for error in failures]
         self._settle(failure)
         self._duration = self.clock.time()
-        if isinstance(failure, asyncio.CancelledError) or (failure is None and self._stopping):
-            self._life.move(State.CANCELLED)
-        else:
-            self._failure = failure
-            self._life.move(State.FAILED if failure else State.COMPLETED)
+        if not self.state.final:  # it is if a node held up stop() past its deadline
+            self._life.move(self._final_state(failure))
         if self._finished is not None and not self._finished.done():
             self._finished.set_result(None)
+
+    def _final_state(self, failure: BaseException | None) -> State:
+        if isinstance(failure, asyncio.CancelledError) or (failure is None and self._stopping):
+            return State.CANCELLED
+        self._failure = failure
+        return State.FAILED if failure else State.COMPLETED
 
     def _settle(self, failure: BaseException | None) -> None:
         for link in self._machine.links.values():

@@ -55,6 +55,15 @@ class Box(NamedTuple):
         """Its lower side."""
         return self.y + self.height
 
+    def meets(self, other: Box) -> bool:
+        """Whether the two have a point in common."""
+        return (
+            self.x < other.right
+            and other.x < self.right
+            and self.y < other.bottom
+            and other.y < self.bottom
+        )
+
 
 class Lane(NamedTuple):
     """The level stretch of an edge where it passes a column."""
@@ -239,22 +248,64 @@ def _pack(plan: Plan, blocks: list[_Block], column: Mapping[str, int]) -> None:
     placed: list[_Block] = []
     rank = {id: number for number, id in enumerate(plan.topology.order)}
 
-    def order(block: _Block) -> tuple[int, int]:
+    def order(block: _Block) -> tuple[float, int, int]:
         head = block.cells[block.first][0]
-        return block.first, rank[head if isinstance(head, str) else head.source]
+        ports = [_port_number(plan, edge) for edge in _feeding(plan, block)]
+        level = round(block.top + block.centre[block.first, head], 3)
+        return level, min(ports, default=0), rank[head if isinstance(head, str) else head.source]
 
-    for block in sorted(blocks, key=order):
-        feeding = _feeding(plan, block)
-        wanted = [
-            other.top + centre
-            for edge in feeding
-            for other in placed
-            if (centre := other.centre.get(_end_of(edge, block.first - 1, column))) is not None
-        ]
-        inside = block.centre[block.first, block.cells[block.first][0]]
-        ideal = sum(wanted) / len(wanted) - inside if wanted else 0.0
-        block.top = _nearest_free(block, ideal, placed)
-        placed.append(block)
+    for first in sorted({block.first for block in blocks}):
+        group = [block for block in blocks if block.first == first]
+        for block in group:
+            block.top = _ideal_top(plan, block, placed, column)
+        group.sort(key=order)
+        _spread(group)
+        for block in group:
+            block.top = _nearest_free(block, placed)
+            placed.append(block)
+
+
+def _ideal_top(
+    plan: Plan, block: _Block, placed: list[_Block], column: Mapping[str, int]
+) -> float:
+    """Where the block's first cell is level with the middle of what feeds it."""
+    feeding = [_end_of(edge, block.first - 1, column) for edge in _feeding(plan, block)]
+    places = [
+        other.top + other.centre[end] for end in feeding for other in placed if end in other.centre
+    ]
+    inside = block.centre[block.first, block.cells[block.first][0]]
+    return sum(places) / len(places) - inside if places else 0.0
+
+
+def _spread(group: list[_Block]) -> None:
+    """Move blocks apart, each as little as can be: least squares by pooling neighbours."""
+    pools: list[list[_Block]] = []
+    for block in group:
+        pools.append([block])
+        while len(pools) > 1 and pools[-1][0].top < _end(pools[-2]):
+            lower = pools.pop()
+            pools[-1] += lower
+            _gather(pools[-1])
+
+
+def _end(pool: list[_Block]) -> float:
+    return pool[-1].top + pool[-1].height + BLOCK_GAP
+
+
+def _gather(pool: list[_Block]) -> None:
+    """Put the blocks below each other, where they are nearest to their places on the whole."""
+    below = 0.0
+    offsets: list[float] = []
+    for block in pool:
+        offsets.append(below)
+        below += block.height + BLOCK_GAP
+    shifts = [block.top - offset for block, offset in zip(pool, offsets, strict=True)]
+    for block, offset in zip(pool, offsets, strict=True):
+        block.top = sum(shifts) / len(shifts) + offset
+
+
+def _port_number(plan: Plan, edge: Edge) -> int:
+    return list(plan.graph.nodes[edge.source].outputs).index(edge.source_port)
 
 
 def _feeding(plan: Plan, block: _Block) -> Iterable[Edge]:
@@ -266,7 +317,7 @@ def _end_of(edge: Edge, number: int, column: Mapping[str, int]) -> tuple[int, Ce
     return number, _cell_at(edge, number, column)
 
 
-def _nearest_free(block: _Block, ideal: float, placed: list[_Block]) -> float:
+def _nearest_free(block: _Block, placed: list[_Block]) -> float:
     rivals = [
         other for other in placed if other.first <= block.last and block.first <= other.last
     ]
@@ -280,7 +331,8 @@ def _nearest_free(block: _Block, ideal: float, placed: list[_Block]) -> float:
 
     below = [other.top + other.height + BLOCK_GAP for other in rivals]
     above = [other.top - block.height - BLOCK_GAP for other in rivals]
-    return min(filter(free, (ideal, *below, *above)), key=lambda top: abs(top - ideal))
+    tops = filter(free, (block.top, *below, *above))
+    return min(tops, key=lambda top: abs(top - block.top))
 
 
 def _outline(block: _Block, left: Mapping[int, float], widths: Mapping[int, float]) -> Box:

@@ -48,7 +48,7 @@ class PortHandle:
                 raise GraphError("two queues in a row: one holds what both would")
             return PortHandle(self.handle, self.port, other)
         pipeline = self.handle.pipeline
-        right = pipeline.add(other) if isinstance(other, Node) else other
+        right = pipeline.end(other)
         target = right if isinstance(right, PortHandle) else right.input()
         pipeline.connect(self, target, queue=self._queue)
         return target.handle if isinstance(right, PortHandle) else right
@@ -201,7 +201,12 @@ class Pipeline:
                 return handle
         raise GraphError(f"pipeline {self.name!r} has no node {id!r}")
 
-    def _handle(self, end: Handle | PortHandle | Node) -> Handle | PortHandle:
+    def end(self, end: Handle | PortHandle | Node) -> Handle | PortHandle:
+        """An end to connect: a node's handle, added if it is not there yet.
+
+        Raises:
+            GraphError: it belongs to another pipeline.
+        """
         if isinstance(end, Node):
             return self._handles.get(builtin_id(end)) or self.add(end)
         owner = end.handle.pipeline if isinstance(end, PortHandle) else end.pipeline
@@ -222,7 +227,7 @@ class Pipeline:
             GraphError: an end is ambiguous, or from another pipeline.
             PortMismatchError: the ports cannot meet.
         """
-        left, right = self._handle(source), self._handle(target)
+        left, right = self.end(source), self.end(target)
         out = left if isinstance(left, PortHandle) else left.output()
         into = right if isinstance(right, PortHandle) else right.input()
         self.graph.connect(out.handle.id, out.port, into.handle.id, into.port, queue)

@@ -1,4 +1,4 @@
-"""Constant frame rates: each tick of the new rate shows the last picture that has come by then."""
+"""Constant frame rates: each tick of the new rate shows the picture nearest to it, or the last."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class FrameRate(Node):
     """Drops and repeats pictures so that they come at a constant rate.
 
     Frame n of the output has a pts one more than the frame before, in a time
-    base of 1 / rate, and shows the last picture whose time, rounded to a tick
-    of the new rate, is not later. The duration stays, within one frame; the
-    last picture lasts as long as the one before it. Pictures that go back in
-    time are dropped. Repeated pictures share their planes. Arithmetic is exact:
-    nothing drifts.
+    base of 1 / rate. Of the pictures within half a frame of its time it shows
+    the nearest; where there is none, the last one before. The duration stays,
+    within one frame; the last picture lasts as long as the one before it.
+    Pictures that go back in time are dropped. Repeated pictures share their
+    planes. Arithmetic is exact: nothing drifts.
 
     Args:
         rate: frames per second: a number, or a fraction such as ``"30000/1001"``.
@@ -38,12 +38,14 @@ class FrameRate(Node):
         self._forget()
 
     def _forget(self) -> None:
-        self._held: VideoFrame | None = None
+        self._held: VideoFrame | None = None  # the last picture
+        self._best: VideoFrame | None = None  # the nearest to the next tick
+        self._distance = Fraction(0)
         self._first = self._next = 0
         self._last = self._interval = Fraction(0)
 
     def process(self, frame: VideoFrame) -> Iterator[VideoFrame]:
-        """Yield the picture before as often as it is due, and hold this one.
+        """Yield what is due before this picture, and hold it.
 
         Raises:
             ValueError: the frame has no pts.
@@ -60,6 +62,9 @@ class FrameRate(Node):
         else:
             yield from self._repeat(self._held, tick)
             self._interval = time - self._last
+        distance = abs(time * self.rate - tick)
+        if self._best is None or distance < self._distance:
+            self._best, self._distance = frame, distance
         self._held, self._last = frame, time
 
     def flush(self) -> Iterator[VideoFrame]:
@@ -77,10 +82,11 @@ class FrameRate(Node):
         return math.floor(time * self.rate + Fraction(1, 2))
 
     def _repeat(self, held: VideoFrame, end: int) -> Iterator[VideoFrame]:
-        several = held.shared or end - self._next > 1
+        several = end - self._next > 1
         while self._next < end:
-            made = held.replace(pts=self._next, time_base=1 / self.rate)
+            shown, self._best = self._best or held, None
+            made = shown.replace(pts=self._next, time_base=1 / self.rate)
             # Repetitions are over the same planes, so that none may be written.
-            made.shared = several
+            made.shared = shown.shared or several
             self._next += 1
             yield made

@@ -1,0 +1,23 @@
+"""The command line: what it prints goes to stdout, what it complains of to stderr.
+
+Exit codes: 0 all went well, 1 it could not be done, 2 the command was not
+understood, 130 stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command that the program's arguments name."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that cannot show an arrow or a µ must not end a run.
+            stream.reconfigure(errors="replace")
+    from streamflow.cli.commands import streamflow
+
+    streamflow(prog_name="streamflow")

@@ -8,6 +8,7 @@ and then has a window's worth of work. Every item is accounted for:
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from functools import partial
 from typing import Any, Final
@@ -40,6 +41,7 @@ class Link:
     __slots__ = (
         "_budget",
         "_closed",
+        "_dropping",
         "_evicted",
         "_free",
         "_gauge",
@@ -75,6 +77,8 @@ class Link:
         self._low = self.max_items // 2
         self._policy = options.policy
         self._closed = False
+        # Items may be dropped by the sender, and from outside, at once.
+        self._dropping = threading.Lock()
         measured = options.max_bytes or options.max_time or budget
         self._gauge = Gauge(options.max_bytes, options.max_time) if measured else None
         # Items up to which an item enters without a further look.
@@ -159,18 +163,26 @@ class Link:
 
     def _drop_queued(self, count: int) -> None:
         for _ in range(count):
-            try:
-                item = self.queue.popleft()
-            except IndexError:  # the receiver, on its thread, was faster
+            if not self._evict(self._policy):
                 return
+
+    def _evict(self, reason: str) -> bool:
+        """Drop the item at the front; false if none waits."""
+        with self._dropping:
+            try:
+                self.queue.popleft()
+            except IndexError:  # the receiver, on its thread, was faster
+                return False
             self._evicted += 1
-            self._forget(item)
-            self._count_drop(self._policy)
+        self._forget()
+        self._count_drop(reason)
+        return True
 
     def _count_drop(self, reason: str, count: int = 1) -> None:
-        self.dropped[reason] = self.dropped.get(reason, 0) + count
+        with self._dropping:
+            self.dropped[reason] = self.dropped.get(reason, 0) + count
 
-    def _forget(self, item: Any) -> None:
+    def _forget(self) -> None:
         if self._gauge is None:
             return
         nbytes = self._gauge.remove()
@@ -179,27 +191,24 @@ class Link:
 
     def take(self, count: int) -> list[Any]:
         """Take up to ``count`` items that wait, none beyond the next event's place."""
-        if self.events:
-            count = min(count, self.events[0][0] - self.removed)
-        count = min(count, len(self.queue))
-        if self._gauge is None and self._policy == "block":
-            popleft = self.queue.popleft
-            items = [popleft() for _ in range(count)]
-        else:
-            items = self._take_measured(count)
-        self.received += len(items)
-        if self.room.waiters and (len(self.queue) <= self._low or self._gauge is not None):
-            self.room.wake()
-        return items
-
-    def _take_measured(self, count: int) -> list[Any]:
         items: list[Any] = []
-        for _ in range(count):
-            try:
-                items.append(self.queue.popleft())
-            except IndexError:  # dropped by the sender, on its thread, meanwhile
-                break
-            self._forget(items[-1])
+        queue, events = self.queue, self.events
+        measured = self._gauge is not None
+        try:
+            for _ in range(min(count, len(queue))):
+                # Looked at for each item: the sender may send an event, or drop
+                # what is before it, meanwhile.
+                if events and events[0][0] <= self._evicted + self.received:
+                    break
+                item = queue.popleft()
+                self.received += 1
+                items.append(item)
+                if measured:
+                    self._forget()
+        except IndexError:  # dropped from another thread meanwhile
+            pass
+        if self.room.waiters and (measured or len(queue) <= self._low):
+            self.room.wake()
         return items
 
     def untake(self, items: list[Any]) -> None:
@@ -228,7 +237,8 @@ class Link:
         """Send a control event: in its place behind what was sent, or at once if urgent."""
         if event.urgent:
             self.drop_all("flushed")
-            self.events.appendleft((0, event))
+            behind = sum(other.urgent for _, other in self.events)
+            self.events.insert(behind, (0, event))
         else:
             self.events.append((self.sent - self._lost_on_entry(), event))
         if self.arrived.waiters:
@@ -246,14 +256,8 @@ class Link:
 
     def drop_all(self, reason: str) -> None:
         """Drop what waits, counted under ``reason``."""
-        while self.queue:
-            try:
-                item = self.queue.popleft()
-            except IndexError:
-                break
-            self._evicted += 1
-            self._forget(item)
-            self._count_drop(reason)
+        while self._evict(reason):
+            pass
         self.room.wake()
 
     def report(self) -> EdgeReport:

@@ -265,7 +265,8 @@ class Sync(Buffered):
             raise ValueError(f"tolerance must be 0 seconds or more, not {tolerance}")
         if timeout is not None and timeout <= 0:
             raise ValueError(f"timeout must be more than 0 seconds, not {timeout}")
-        self.tolerance, self.timeout = tolerance, timeout
+        # A nanosecond more: 1.1 s and 1.0 s are 0.1 s apart, whatever floats say.
+        self.tolerance, self.timeout = tolerance + 1e-9, timeout
 
     def process(self, item: Any, port: str) -> Any:
         """Return a tuple if the item completes one."""
@@ -278,7 +279,7 @@ class Sync(Buffered):
         if not self.keep((time, item), port):
             return None
         if self.timeout is not None:
-            self._drop_before(time - self.timeout)
+            self._drop_older(time, self.timeout)
         return self._match()
 
     def _match(self) -> tuple[Any, ...] | None:
@@ -287,14 +288,14 @@ class Sync(Buffered):
             latest = max(heads)
             if latest - min(heads) <= self.tolerance:
                 return tuple(queue.popleft()[1] for queue in self._queues)
-            self._drop_before(latest - self.tolerance)
+            self._drop_older(latest, self.tolerance)
         return None
 
-    def _drop_before(self, time: float) -> None:
+    def _drop_older(self, time: float, age: float) -> None:
         # Streams are in order of time, so what is too early for the latest head
         # is too early for all that follows it.
         for queue in self._queues:
-            while queue and queue[0][0] < time:
+            while queue and time - queue[0][0] > age:
                 queue.popleft()
                 self.drop("unmatched")
 

@@ -39,7 +39,11 @@ class Signal:
     async def wait(self, ready: Callable[[], object]) -> None:
         """Sleep until woken, unless ``ready()`` is true already."""
         waiter = asyncio.get_running_loop().create_future()
-        self.waiters.append(waiter)
+        while True:
+            waiters = self.waiters
+            waiters.append(waiter)
+            if waiters is self.waiters:
+                break  # else a waker, on its thread, took that list just before
         if ready():
             self._forget(waiter)
             return

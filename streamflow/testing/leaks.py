@@ -15,6 +15,8 @@ from time import monotonic, sleep
 from types import TracebackType
 from typing import Any, Final, Self
 
+from streamflow.scheduler.placement import new_event_loop
+
 WATCHDOG: Final = "streamflow watchdog"
 """A thread that the process keeps: it sleeps while nothing runs."""
 
@@ -55,6 +57,8 @@ class leak_check:  # noqa: N801 - used as contextlib's `suppress` and `closing` 
         self._before: Found = {}
 
     def __enter__(self) -> Self:
+        # libuv opens a pipe for signals with the process's first loop, and keeps it for good.
+        new_event_loop().close()
         gc.collect()
         self._before = self._look()
         return self

@@ -55,6 +55,15 @@ def test_half_the_rate_drops_every_other_picture() -> None:
     ] * 5
 
 
+def test_of_several_pictures_the_nearest_is_shown_and_the_last_goes_on() -> None:
+    times = [Fraction(n, 30) for n in (0, 29, 30, 31, 60)]
+    frames = [frame.replace(metadata={"n": n}) for n, frame in enumerate(timed(PICTURE, times))]
+
+    made = drive(FrameRate(2), frames)
+
+    assert [frame.metadata["n"] for frame in made[:5]] == [0, 0, 2, 3, 4]
+
+
 def test_double_the_rate_repeats_pictures_that_nobody_may_write() -> None:
     frames = pictures(3, rate=30)
 

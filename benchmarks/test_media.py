@@ -1,0 +1,71 @@
+"""A whole file: what the library adds to the work of libav."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from time import process_time
+
+import av
+import pytest
+
+import streamflow as sf
+from benchmarks.harness import Comparison, Contender, Goal
+from benchmarks.pyav_loop import transcode
+from streamflow.nodes import MediaSink, MediaSource, Scale, TestAudio, TestVideo
+
+CLIP = Path(__file__).parents[2] / "shared" / "media" / "bigbuckbunny.mp4"
+WIDTH, HEIGHT = 640, 360
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    """The clip beside the checkout, or four seconds of test signals."""
+    if CLIP.exists():
+        return CLIP
+    path = tmp_path / "test signals.mp4"
+    pipeline = sf.Pipeline("signals")
+    sink = pipeline.add(MediaSink(path))
+    pipeline.connect(pipeline.add(TestVideo(1280, 720, duration=4)), sink["video"])
+    pipeline.connect(pipeline.add(TestAudio(duration=4)), sink["audio"])
+    pipeline.run()
+    return path
+
+
+# The timer counts the processor's work on all threads, of libav's too.
+@pytest.mark.benchmark(timer=process_time)
+@pytest.mark.timeout(240)
+def test_transcoding_against_a_loop_of_pyav(
+    compare: Comparison, clip: Path, tmp_path: Path
+) -> None:
+    made, by_hand = tmp_path / "made.mp4", tmp_path / "by hand.mp4"
+
+    def run() -> None:
+        pipeline = sf.Pipeline("shrink")
+        source = pipeline.add(MediaSource(clip))
+        scale, sink = pipeline.add(Scale(WIDTH, HEIGHT)), pipeline.add(MediaSink(made))
+        pipeline.connect(source["video"], scale)
+        pipeline.connect(scale, sink["video"])
+        pipeline.connect(source["audio"], sink["audio"])
+        pipeline.run()
+
+    compare(
+        f"decode, scale to {WIDTH}x{HEIGHT} and encode {clip.name}: CPU time",
+        run,
+        Contender(
+            "a loop of PyAV",
+            lambda: transcode(clip, by_hand, WIDTH, HEIGHT),
+            timer=process_time,
+        ),
+        nbytes=clip.stat().st_size,
+        rounds=7,
+        goal=Goal(1.05),
+    )
+
+    assert description(made) == description(by_hand)
+
+
+def description(path: Path) -> list[tuple[str, str, int]]:
+    """Kind, codec and packets of each stream: both have done the same work."""
+    with av.open(path) as container:
+        streams = container.streams
+        return sorted((s.type, s.codec_context.name, s.frames) for s in streams)

@@ -1,0 +1,84 @@
+"""What there is before the first item: the import, and building a graph."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import streamflow as sf
+from benchmarks.harness import Comparison, Contender, Goal, Stopwatch
+from streamflow.nodes import PassThrough
+
+ROOT = Path(__file__).parents[1]
+NODES = 100
+HEAVY = {"pyarrow", "av", "aiortc", "wasmtime", "pydantic"}
+
+stopwatch = Stopwatch()
+
+IMPORT = """
+from time import perf_counter
+began = perf_counter()
+import {module}
+seconds = perf_counter() - began
+import json, sys
+print(json.dumps([seconds, list(sys.modules)]))
+"""
+
+
+def graph(branch: int) -> sf.Pipeline:
+    """A chain of 99 nodes, and one more beside it, behind the node of that number."""
+    pipeline = sf.Pipeline("graph")
+    handles = [pipeline.add(PassThrough()) for _ in range(NODES)]
+    for left, right in itertools.pairwise(handles[:-1]):
+        pipeline.connect(left, right)
+    pipeline.connect(handles[branch], handles[-1])
+    return pipeline
+
+
+def test_build_plan_and_compile_a_graph_of_a_hundred(compare: Comparison) -> None:
+    # Generated code is kept by its text, so each round has a graph of another
+    # shape: what is measured is the first time, not the second.
+    branches = itertools.count()
+
+    def run() -> None:
+        # `start` plans, generates, compiles and makes the execution; nothing runs.
+        graph(next(branches)).start((), clock="offline")
+
+    compare(
+        f"build, plan and compile a graph of {NODES} nodes",
+        run,
+        rounds=30,
+        goal=Goal(0.020, absolute=True),
+    )
+
+
+def import_time(module: str) -> tuple[float, set[str]]:
+    """Seconds for importing a module in a new interpreter, and what is loaded then."""
+    code = IMPORT.format(module=module)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True)
+    seconds, modules = json.loads(done.stdout)
+    return seconds, set(modules)
+
+
+@pytest.mark.benchmark(timer=stopwatch.read)
+def test_import_against_numpy(compare: Comparison) -> None:
+    # The interpreter's own start is in neither figure.
+    other = Stopwatch()
+
+    def run() -> None:
+        seconds, modules = import_time("streamflow")
+        assert not modules & HEAVY
+        stopwatch.add(seconds)
+
+    compare(
+        "import streamflow",
+        run,
+        Contender("import numpy", lambda: other.add(import_time("numpy")[0]), timer=other.read),
+        rounds=15,
+        goal=Goal(1.5),
+    )

@@ -1,0 +1,133 @@
+"""Tables: what a run did, for people who read them in a terminal of 80 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from streamflow.metrics import EdgeReport, NodeReport, Report
+
+NONE: Final = "–"
+
+
+def print_report(console: Console, report: Report) -> None:
+    """Print what became of a run, a table per node and one per edge."""
+    console.print(outcome(report))
+    console.print(node_table(report.nodes))
+    if report.edges:
+        console.print(edge_table(report.edges))
+    for line in notes(report):
+        console.print(line)
+
+
+def outcome(report: Report) -> Text:
+    """How it ended, how long it took and what was copied, in a line."""
+    copied = human_bytes(report.copied_bytes)
+    return Text.assemble(
+        (report.name, "bold"),
+        f" {report.state} in {report.duration:.2f} s, {copied} copied",
+    )
+
+
+def node_table(nodes: Mapping[str, NodeReport]) -> RenderableType:
+    """A row for each node, in the order that items pass them."""
+    table = new_table("node", "received", "emitted", "dropped", "failed", "p50", "p99")
+    for id, node in nodes.items():
+        table.add_row(
+            Text(id, overflow="fold"),
+            f"{node.received:,}",
+            f"{node.emitted:,}",
+            reasons(node.dropped),
+            Text(f"{node.failed:,}", style="bold red" if node.failed else ""),
+            human_time(node.time.p50_ns),
+            human_time(node.time.p99_ns),
+        )
+    return titled("Nodes", table)
+
+
+def edge_table(edges: Mapping[str, EdgeReport]) -> RenderableType:
+    """A row for each edge."""
+    table = new_table("edge", "sent", "dropped", "in flight", "copied")
+    for name, edge in edges.items():
+        table.add_row(
+            Text(name, overflow="fold"),
+            f"{edge.sent:,}",
+            reasons(edge.dropped),
+            f"{edge.in_flight:,}",
+            human_bytes(edge.copied_bytes),
+        )
+    return titled("Edges", table)
+
+
+def notes(report: Report) -> list[Text]:
+    """Warnings, and nodes that held a thread."""
+    lines = [Text(f"warning: {warning}", style="yellow") for warning in report.warnings]
+    lines += [
+        Text(
+            f"warning: node {stall.node!r} held its thread for {stall.seconds:.1f} s at {stall.where}",
+            style="yellow",
+        )
+        for stall in report.stalls
+    ]
+    return lines
+
+
+def new_table(first: str, *columns: str) -> Table:
+    """A table whose first column has the names, and whose others have numbers."""
+    table = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False, show_edge=False)
+    table.add_column(first, min_width=12)
+    for name in columns:
+        table.add_column(name, justify="right")
+    return table
+
+
+def titled(title: str, table: Table) -> RenderableType:
+    """A table below its title, with a blank line before it."""
+    return Group("", Text(title, style="bold"), table)
+
+
+def reasons(dropped: Mapping[str, int]) -> str:
+    """Counts by reason, one a line.
+
+    >>> reasons({"filtered": 1200}), reasons({})
+    ('1,200 filtered', '0')
+    """
+    lines = [f"{count:,} {reason}" for reason, count in dropped.items() if count]
+    return "\n".join(lines) or "0"
+
+
+def human_bytes(count: int) -> str:
+    """A number of bytes in the largest unit that leaves something before the point.
+
+    >>> human_bytes(0), human_bytes(999), human_bytes(1536), human_bytes(5 << 30)
+    ('0', '999 B', '1.5 KiB', '5.0 GiB')
+    """
+    if count < 1024:
+        return f"{count} B" if count else "0"
+    size = float(count)
+    for unit in ("KiB", "MiB", "GiB"):
+        size /= 1024
+        if size < 1024:
+            return f"{size:.1f} {unit}"
+    return f"{size / 1024:.1f} TiB"
+
+
+def human_time(ns: int) -> str:
+    """A duration with three digits.
+
+    >>> human_time(0), human_time(850), human_time(12_345), human_time(3_210_000_000)
+    ('–', '850 ns', '12.3 µs', '3.21 s')
+    """
+    if ns < 1000:
+        return f"{ns} ns" if ns else NONE
+    value = float(ns)
+    for unit in ("µs", "ms"):
+        value /= 1000
+        if value < 999.5:
+            return f"{value:#.3g}".rstrip(".") + f" {unit}"
+    return f"{value / 1000:#.3g}".rstrip(".") + " s"
