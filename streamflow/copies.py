@@ -22,7 +22,6 @@ class Segment(Protocol):
     def charge(self, line: int, nbytes: int) -> None:
         """Charge a copy of ``nbytes`` to the node at ``line``."""
 
-
     def exclusive(self, line: int) -> bool:
         """Whether the item that the node at ``line`` works on is nobody else's."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 from uuid import uuid4
 
 from streamflow.clock import Clock
@@ -18,9 +18,7 @@ from streamflow.context import NodeContext
 from streamflow.errors import (
     GraphError,
     LinkClosed,
-    NodeError,
     NodeTimeoutError,
-    StreamflowError,
 )
 from streamflow.events import Event, Interrupt
 from streamflow.lifecycle import Lifecycle, State
@@ -28,7 +26,7 @@ from streamflow.metrics import Report
 from streamflow.node import Node
 from streamflow.scheduler.accounts import edge_reports, node_reports, unbalanced
 from streamflow.scheduler.build import Machine, Options
-from streamflow.scheduler.driver import Inlet
+from streamflow.scheduler.inlet import Inlet
 from streamflow.scheduler.plan import Plan
 from streamflow.scheduler.supervise import GRACE, Supervisor
 
@@ -118,7 +116,7 @@ class Execution:
         """Where the execution is in its life."""
         return self._life.state
 
-    async def __aenter__(self) -> Execution:
+    async def __aenter__(self) -> Self:
         await self.begin()
         return self
 
@@ -384,6 +382,3 @@ class Execution:
         ]
         known = [fraction for fraction in fractions if fraction is not None]
         return min(known) if known and len(known) == len(fractions) else None
-
-
-__all__ = ["Execution", "NodeError", "State", "StreamflowError"]

@@ -48,6 +48,9 @@ class FunctionNode(Node):
         return f"<node {self.__name__}>"
 
 
+# Of one item first: so type checkers know what the parameter of a lambda is.
+@overload
+def node(function: Callable[[Any], Any], /) -> FunctionNode: ...
 @overload
 def node(function: Callable[..., Any], /) -> FunctionNode: ...
 @overload

@@ -262,7 +262,8 @@ class Graph:
         words = "_".join(str(value) for value in conversion.params.values())
         id = unique_id(f"{conversion.node_type.lower()}_{words}", self.nodes)
         make = registry.get(conversion.node_type)
-        self.add(id, make(**conversion.params), None, lambda: make(**conversion.params))
+        params = conversion.params
+        self.add(id, make(**params), None, lambda: make(**params), params)
         return id
 
     def consumers(self) -> dict[tuple[str, str], list[Edge]]:

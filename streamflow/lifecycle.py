@@ -33,9 +33,7 @@ FOLLOWING: Final[Mapping[State, frozenset[State]]] = MappingProxyType(
     {
         State.PENDING: frozenset({State.INITIALIZING, State.CANCELLED}),
         State.INITIALIZING: frozenset({State.RUNNING, State.FAILED, State.CANCELLED}),
-        State.RUNNING: frozenset(
-            {State.PAUSED, State.COMPLETED, State.FAILED, State.CANCELLED}
-        ),
+        State.RUNNING: frozenset({State.PAUSED, State.COMPLETED, State.FAILED, State.CANCELLED}),
         State.PAUSED: frozenset({State.RUNNING, State.COMPLETED, State.FAILED, State.CANCELLED}),
         State.COMPLETED: frozenset(),
         State.FAILED: frozenset(),

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
-from typing import Any, Literal, TypeVar
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from typing import Any, Literal, cast
 
+from streamflow.blocking import complete, run_blocking
 from streamflow.clock import Clock, make_clock
 from streamflow.errors import GraphError
 from streamflow.execution import STALL_AFTER, Execution
@@ -15,98 +14,22 @@ from streamflow.function import FunctionNode
 from streamflow.graph import (
     ErrorPolicy,
     Graph,
-    GraphNode,
     NodeOptions,
     PlacementName,
     Queue,
     unique_id,
 )
+from streamflow.handle import Handle, PortHandle
 from streamflow.metrics import Report
 from streamflow.node import Node
 from streamflow.registry import snake_case
-from streamflow.schema import check_params
 from streamflow.scheduler.build import Machine, Options
 from streamflow.scheduler.placement import new_event_loop
 from streamflow.scheduler.plan import Plan, plan
+from streamflow.schema import check_params
 
 Inputs = Iterable[Any] | AsyncIterator[Any]
 ClockName = Literal["live", "offline"]
-Connectable = Any
-T = TypeVar("T")
-
-
-class PortHandle:
-    """One port of a node in a pipeline; connect it with ``>>``."""
-
-    def __init__(self, handle: Handle, port: str, queue: Queue | None = None) -> None:
-        self.handle, self.port, self._queue = handle, port, queue
-
-    def __rshift__(self, other: Handle | PortHandle | Node | Queue) -> Any:
-        """Connect to the right; returns the right end."""
-        if isinstance(other, Queue):
-            if self._queue is not None:
-                raise GraphError("two queues in a row: one holds what both would")
-            return PortHandle(self.handle, self.port, other)
-        pipeline = self.handle.pipeline
-        right = pipeline.end(other)
-        target = right if isinstance(right, PortHandle) else right.input()
-        pipeline.connect(self, target, queue=self._queue)
-        return target.handle if isinstance(right, PortHandle) else right
-
-    def __repr__(self) -> str:
-        return f"<port {self.handle.id}.{self.port}>"
-
-
-class Handle:
-    """A node in a pipeline.
-
-    ``handle["port"]`` is one of its ports; the handle itself stands for its only
-    port, or for ``in`` and ``out``.
-
-    Attributes:
-        pipeline: where it was added.
-        id: unique in the pipeline.
-        node: the instance.
-    """
-
-    def __init__(self, pipeline: Pipeline, node: GraphNode) -> None:
-        self.pipeline, self.id, self.node = pipeline, node.id, node.node
-        self._graph_node = node
-
-    def __getitem__(self, port: str) -> PortHandle:
-        known = {*self._graph_node.shape.inputs, *self._graph_node.outputs}
-        if port not in known:
-            raise GraphError(
-                f"node {self.id!r} has no port {port!r}; it has {', '.join(sorted(known))}"
-            )
-        return PortHandle(self, port)
-
-    def __rshift__(self, other: Handle | PortHandle | Node | Queue) -> Any:
-        """Connect to the right; returns the right end."""
-        return self.output() >> other
-
-    def input(self) -> PortHandle:
-        """Its only input port, or ``in``.
-
-        Raises:
-            GraphError: that is ambiguous; it lists the ports.
-        """
-        return self._default(self._graph_node.shape.inputs, "in", "input")
-
-    def output(self) -> PortHandle:
-        """Its only output port, or ``out``; see `input`."""
-        return self._default(self._graph_node.outputs, "out", "output")
-
-    def _default(self, ports: Mapping[str, Any], name: str, side: str) -> PortHandle:
-        if name in ports:
-            return PortHandle(self, name)
-        if len(ports) == 1:
-            return PortHandle(self, next(iter(ports)))
-        known = ", ".join(ports) or "none"
-        raise GraphError(f"name the {side} port of node {self.id!r}: it has {known}")
-
-    def __repr__(self) -> str:
-        return f"<node {self.id}>"
 
 
 class Pipeline:
@@ -138,7 +61,7 @@ class Pipeline:
         self.graph = Graph()
         self.metadata = dict(metadata or {})
         self._handles: dict[int, Handle] = {}
-        self._busy = threading.Lock()
+        self._running: Execution | None = None
         chain = nodes if named else (name_or_node, *nodes)
         last: Handle | None = None
         for node in chain:
@@ -336,8 +259,7 @@ class Pipeline:
     def _claim(self, execution: Execution) -> None:
         """Let one execution at a time have the instances."""
         shared = [node.id for node in self.graph.nodes.values() if node.factory is None]
-        running = getattr(self, "_running", None)
-        if shared and running is not None and not running.state.final:
+        if shared and self._running is not None and not self._running.state.final:
             raise GraphError(
                 f"pipeline {self.name!r} is running already, and holds instances "
                 f"({', '.join(shared[:3])}): add classes with their parameters to run several"
@@ -353,12 +275,13 @@ class Pipeline:
         fed = {edge.target for edge in graph.edges}
         open_nodes = [id for id in graph.nodes if graph.nodes[id].shape.inputs and id not in fed]
         if isinstance(inputs, Mapping):
-            unknown = inputs.keys() - set(open_nodes)
+            feeds = cast("Mapping[str, Inputs]", inputs)
+            unknown = feeds.keys() - set(open_nodes)
             if unknown:
                 raise GraphError(
                     f"inputs name {', '.join(sorted(unknown))}; open are {', '.join(open_nodes)}"
                 )
-            return inputs
+            return feeds
         if len(open_nodes) != 1:
             raise GraphError(
                 f"inputs need one node without edges into it; there are "
@@ -382,9 +305,16 @@ class Pipeline:
         """Run to the end, and report.
 
         Inside a running loop (Jupyter, FastAPI) it uses a loop of its own on a
-        thread. Parameters as in `start`, and:
+        thread.
 
         Args:
+            inputs: as in `start`.
+            clock: as in `start`.
+            collect: as in `start`; always so where there are inputs.
+            max_bytes: as in `start`.
+            timing: as in `start`.
+            session_id: as in `start`.
+            stall_after: as in `start`.
             timeout: seconds for the whole run.
             progress: a progress bar on stderr; None shows it on a terminal.
 
@@ -400,43 +330,9 @@ class Pipeline:
             stall_after=stall_after,
         )
         return run_blocking(
-            lambda: _run(execution, timeout, progress),
+            lambda: complete(execution, timeout=timeout, progress=progress),
             lambda: execution.clock.new_event_loop() or new_event_loop(),
         )
-
-
-async def _run(execution: Execution, timeout: float | None, progress: bool | None) -> Report:
-    from streamflow.progress import shown
-
-    async with asyncio.timeout(timeout), execution, shown(execution, progress):
-        return await execution.wait()
-
-
-def run_blocking(
-    make: Callable[[], Coroutine[Any, Any, T]], factory: Callable[[], asyncio.AbstractEventLoop]
-) -> T:
-    """Run a coroutine to its end, on a loop of its own."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        with asyncio.Runner(loop_factory=factory) as runner:
-            return runner.run(make())
-    results: list[T] = []
-    errors: list[BaseException] = []
-
-    def serve() -> None:
-        try:
-            with asyncio.Runner(loop_factory=factory) as runner:
-                results.append(runner.run(make()))
-        except BaseException as error:  # noqa: BLE001 - raised again by the caller
-            errors.append(error)
-
-    thread = threading.Thread(target=serve, name="streamflow loop")
-    thread.start()
-    thread.join()
-    if errors:
-        raise errors[0]
-    return results[0]
 
 
 builtin_id = id

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
@@ -15,7 +15,7 @@ PERIOD: Final = 0.1
 
 
 @asynccontextmanager
-async def shown(execution: Execution, progress: bool | None) -> AsyncIterator[None]:
+async def shown(execution: Execution, *, progress: bool | None) -> AsyncGenerator[None]:
     """Show how far an execution is, with rate and time left, while the body runs.
 
     Args:

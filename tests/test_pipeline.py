@@ -98,7 +98,9 @@ def test_an_ambiguous_end_lists_the_ports() -> None:
 
     pipeline = sf.Pipeline("two")
 
-    with pytest.raises(sf.GraphError, match="name the input port of node 'two': it has left, right"):
+    with pytest.raises(
+        sf.GraphError, match="name the input port of node 'two': it has left, right"
+    ):
         pipeline.add(PassThrough()) >> Two()
 
 
@@ -216,7 +218,11 @@ def test_a_function_asks_for_a_format(way: str) -> None:
     def annotated(frame: Annotated[sf.VideoFrame, sf.Video("rgb24")]) -> str:
         return frame.format
 
-    ways = {"decorator": decorator, "subscript": sf.node(subscript), "annotated": sf.node(annotated)}
+    ways = {
+        "decorator": decorator,
+        "subscript": sf.node(subscript),
+        "annotated": sf.node(annotated),
+    }
     pipeline = sf.Pipeline(way)
     pipeline.add(pictures) >> ways[way]
 

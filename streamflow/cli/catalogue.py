@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -70,17 +70,34 @@ def print_page(console: Console, registry: Registry, name: str) -> None:
     words = read_docstring(info.description)
     console.print(
         Text.assemble((info.name, "bold"), f"  version {info.version}"),
-        Text(f"from {factory.__module__} import {info.name}", style="dim"),
+        Text(f"from {home_of(factory)} import {info.name}", style="dim"),
         sep="\n",
     )
     for paragraph in words.paragraphs:
-        console.print(Padding(Text(paragraph), (1, 0, 0, 0)))
+        console.print("", Text(paragraph), sep="\n")
     for title, ports in (("Inputs", info.inputs), ("Outputs", info.outputs)):
         if ports:
             console.print(titled(title, _port_table(ports)))
     parameters = constructor_parameters(factory)
     if parameters:
         console.print(titled("Parameters", _parameter_table(parameters, words.arguments)))
+
+
+def home_of(cls: type) -> str:
+    """The package nearest to the root that offers a class under its name.
+
+    >>> from streamflow.nodes import PassThrough
+    >>> home_of(PassThrough)
+    'streamflow.nodes'
+    """
+    parts = cls.__module__.split(".")
+    packages = (".".join(parts[:length]) for length in range(1, len(parts)))
+    offers = (
+        package
+        for package in packages
+        if getattr(sys.modules.get(package), cls.__name__, None) is cls
+    )
+    return next(offers, cls.__module__)
 
 
 def _port_table(ports: Mapping[str, str]) -> Table:

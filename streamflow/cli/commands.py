@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import click
 
@@ -16,18 +16,23 @@ if TYPE_CHECKING:
 
     from streamflow.pipeline import Pipeline
 
+MIN_WIDTH: Final = 80
+"""Columns; what is narrower wraps the lines itself. Also the width where there is no terminal."""
+
 TARGET = click.argument("target", metavar="FILE.py:PIPELINE")
 
 
 def new_console() -> Console:
-    """Where results go. Without a terminal, tables are 80 columns wide."""
+    """Where results go; its lines are never broken so short that numbers are lost."""
     from rich.console import Console
 
-    class Quiet(Console):
+    class Pipe(Console):
         def on_broken_pipe(self) -> None:
             raise BrokenPipeError
 
-    return Quiet(highlight=False, soft_wrap=False)
+    console = Pipe(highlight=False)
+    console.width = max(console.width, MIN_WIDTH)
+    return console
 
 
 def print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 - click calls it
@@ -79,7 +84,8 @@ def demo(input: str | None, out: str) -> None:
         raise Failure(f"{out}: it is a file, not a directory to write to") from None
     try:
         pipeline = build_demo(input, folder)
-        report = pipeline.run()
+        # Few items: each can be timed.
+        report = pipeline.run(timing="exact")
     except BaseException:
         if made:
             with suppress(OSError):

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar, Final, NamedTuple
 
-from streamflow.frames import VideoFrame
-from streamflow.node import Node
+from streamflow.frames import AudioFrame, VideoFrame
+from streamflow.node import Node, Out
 from streamflow.nodes import (
     AudioLevel,
     MediaSink,
@@ -27,14 +27,20 @@ from streamflow.nodes import (
 )
 from streamflow.packet import seconds
 from streamflow.pipeline import Handle, Pipeline, PortHandle
-from streamflow.ports import Data, Ports, Video
+from streamflow.ports import Audio, Data, Ports, Video
 
 SECONDS: Final = 10.0
 """Length of the test signals."""
 
+RATE: Final = 30
+"""Their pictures per second."""
+
 HEIGHT: Final = 360
 MAX_WAITING: Final = 64
 """Pictures that wait for their level; then the oldest goes without."""
+
+MAX_LEVELS: Final = 1_024
+"""Levels that wait for their pictures; then the oldest goes."""
 
 NO_LEVEL: Final = "no sound"
 TEXT: Final = "{count:05d}   {time:.2f} s   {level}"
@@ -45,6 +51,18 @@ class Inlets(NamedTuple):
 
     video: Handle | PortHandle | None
     audio: Handle | PortHandle | None
+
+
+class Film(Node):
+    """Takes pairs of a picture and its sound apart."""
+
+    outputs: ClassVar[Ports] = {"video": Video(), "audio": Audio()}
+
+    def process(self, pair: tuple[VideoFrame, AudioFrame]) -> Iterator[Out]:
+        """Yield the sound, then the picture."""
+        picture, sound = pair
+        yield Out("audio", sound)
+        yield Out("video", picture)
 
 
 class Caption(Node):
@@ -59,7 +77,7 @@ class Caption(Node):
 
     def __init__(self) -> None:
         self._frames: deque[VideoFrame] = deque()
-        self._levels: deque[tuple[float, float, str]] = deque()
+        self._levels: deque[tuple[float, float, str]] = deque(maxlen=MAX_LEVELS)
 
     def process(self, item: Any, port: str) -> Iterator[VideoFrame]:
         """Take a picture or a level; yield the pictures whose level is known."""
@@ -114,7 +132,7 @@ def build_demo(source: str | None, folder: Path) -> Pipeline:
     level = None
     if inlets.audio is not None:
         level = pipeline.add(AudioLevel(window=0.1))
-        waveform = pipeline.add(Waveform(folder / "waveform.png"))
+        waveform = pipeline.add(Waveform(folder / "waveform.png", normalize=True))
         pipeline.connect(inlets.audio, level)
         pipeline.connect(level["out"], waveform)
         pipeline.connect(waveform["out"], sink["audio"])
@@ -143,11 +161,15 @@ def _caption(pipeline: Pipeline, video: Handle | PortHandle, level: Handle | Non
 
 
 def open_signals(pipeline: Pipeline) -> Inlets:
-    """Test pictures, and a tick at each full second."""
-    return Inlets(
-        pipeline.add(TestVideo(width=1280, height=720, duration=SECONDS)),
-        pipeline.add(TestAudio(waveform="ticks", duration=SECONDS)),
+    """Test pictures, and a tick at each full second, side by side as in a film."""
+    video = pipeline.add(TestVideo(1280, 720, rate=RATE, duration=SECONDS))
+    audio = pipeline.add(
+        TestAudio(samples=48_000 // RATE, rate=48_000, waveform="ticks", duration=SECONDS)
     )
+    film = pipeline.add(Film())
+    # Apart, one of the two would run ahead: nothing else makes them wait for each other.
+    pipeline.connect(pipeline.merge(video, audio, policy="zip"), film)
+    return Inlets(film["video"], film["audio"])
 
 
 def open_media(pipeline: Pipeline, source: str) -> Inlets:

@@ -42,7 +42,7 @@ def load_pipeline(target: str) -> Pipeline:
         found = _call(found, path, name)
     if not isinstance(found, Pipeline):
         raise Failure(
-            f"{name!r} in {path} is {_kind(found)}, and no Pipeline{_hint(name, values)}"
+            f"{name!r} in {path} is {_kind(found)}, not a Pipeline{_hint(name, values)}"
         )
     return found
 

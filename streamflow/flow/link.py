@@ -191,24 +191,32 @@ class Link:
 
     def take(self, count: int) -> list[Any]:
         """Take up to ``count`` items that wait, none beyond the next event's place."""
-        items: list[Any] = []
-        queue, events = self.queue, self.events
-        measured = self._gauge is not None
-        try:
-            for _ in range(min(count, len(queue))):
-                # Looked at for each item: the sender may send an event, or drop
-                # what is before it, meanwhile.
-                if events and events[0][0] <= self._evicted + self.received:
-                    break
-                item = queue.popleft()
-                self.received += 1
-                items.append(item)
-                if measured:
-                    self._forget()
-        except IndexError:  # dropped from another thread meanwhile
-            pass
-        if self.room.waiters and (measured or len(queue) <= self._low):
+        if self._gauge is not None or self._policy != "block" or self.events:
+            items = self._take_checked(count)
+        else:
+            items = []
+            popleft, append = self.queue.popleft, items.append
+            try:
+                for _ in range(min(count, len(self.queue))):
+                    append(popleft())
+            except IndexError:  # dropped from another thread meanwhile
+                pass
+            self.received += len(items)
+        if self.room.waiters and (len(self.queue) <= self._low or self._gauge is not None):
             self.room.wake()
+        return items
+
+    def _take_checked(self, count: int) -> list[Any]:
+        items: list[Any] = []
+        while len(items) < count:
+            # What the sender drops meanwhile changes which item is first, and
+            # so whether an event comes before it.
+            with self._dropping:
+                if not self.queue or (self.events and self.events[0][0] <= self.removed):
+                    break
+                items.append(self.queue.popleft())
+                self.received += 1
+            self._forget()
         return items
 
     def untake(self, items: list[Any]) -> None:

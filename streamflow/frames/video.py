@@ -166,9 +166,7 @@ class VideoFrame:
         """Bytes of picture in all planes, without the padding of rows."""
         if self._planes is not None:
             return sum(plane.nbytes for plane in self._planes)
-        return sum(
-            math.prod(shape) for shape in plane_shapes(self.format, self.width, self.height)
-        )
+        return sum(math.prod(shape) for shape in plane_shapes(self.format, self.width, self.height))
 
     @property
     def time(self) -> float | None:

@@ -15,7 +15,8 @@ from streamflow.flow.outlet import Outlet
 from streamflow.graph import Edge, Queue
 from streamflow.node import Node
 from streamflow.ports import Video
-from streamflow.scheduler.driver import Driver, Inlet
+from streamflow.scheduler.driver import Driver
+from streamflow.scheduler.inlet import Inlet
 from streamflow.scheduler.place import Consumer
 from streamflow.scheduler.plan import Plan
 from streamflow.scheduler.segment import Segment
@@ -105,13 +106,13 @@ class Machine:
                 consumer = Consumer(edge)
             self._consumers.setdefault(port, []).append(consumer)
         for id, node in self.plan.graph.nodes.items():
-            for port in node.outputs:
-                if (id, port) in self._consumers:
+            for name in node.outputs:
+                if (id, name) in self._consumers:
                     continue
-                if options.collect and port == "out":
-                    self._consumers[id, port] = [RESULTS]
+                if options.collect and name == "out":
+                    self._consumers[id, name] = [RESULTS]
                 elif options.outlets:
-                    self.add_outlet(id, port)
+                    self.add_outlet(id, name)
 
     def _queue(self, edge: Edge) -> Queue:
         queue = edge.queue or Queue()
@@ -178,10 +179,7 @@ class Machine:
 
     def explain(self) -> str:
         """The generated source of all segments, with a heading for each."""
-        parts: list[str] = []
-        for driver in self.drivers:
-            parts.append(_explain(driver, self.plan))
-        return "\n".join(parts)
+        return "\n".join(_explain(driver, self.plan) for driver in self.drivers)
 
 
 def _explain(driver: Driver, plan: Plan) -> str:

@@ -91,7 +91,6 @@ class Chunk:
     """Compiled source with the ledger it writes.
 
     Attributes:
-        name: of the file that tracebacks show.
         source: its text.
         steps: by line.
         handed: all steps.
@@ -100,24 +99,24 @@ class Chunk:
         functions: by name, once loaded.
     """
 
-    name: str
     source: str
     steps: dict[int, Step]
     handed: frozenset[Step]
     ledger: Ledger
     shared: Callable[[str], bool]
-    functions: dict[str, Callable[..., Any]] = field(default_factory=dict[str, Any])
+    functions: dict[str, Callable[..., Any]] = field(default_factory=dict[str, Callable[..., Any]])
 
     def load(self, environment: dict[str, Any]) -> None:
         """Execute the source; its functions see ``environment`` and nothing else."""
         scope = {**environment, SEGMENT: self}
         exec(_compile(self.source), scope)
-        self.functions = {name: scope[name] for name in scope.keys() - environment.keys()}
+        self.functions.update({name: scope[name] for name in scope.keys() - environment.keys()})
 
     def show(self) -> None:
         """Make the source visible to tracebacks and debuggers."""
         lines = self.source.splitlines(keepends=True)
-        linecache.cache[_file_name(self.source)] = (len(self.source), None, lines, self.name)
+        file = _compile(self.source).co_filename
+        linecache.cache[file] = (len(self.source), None, lines, file)
 
     def charge(self, line: int, nbytes: int) -> None:
         """Charge a copy to the edge on which the node at ``line`` got its item."""
@@ -188,12 +187,7 @@ def _frames(traceback: TracebackType | None) -> list[tuple[FrameType, int]]:
 
 
 @lru_cache(maxsize=1_024)
-def _file_name(source: str) -> str:
-    return f"<streamflow segment {next(_serial)}>"
-
-
-@lru_cache(maxsize=1_024)
 def _compile(source: str) -> CodeType:
     # Cached by text: a pipeline that is run again, or built again alike, does
     # not compile again.
-    return compile(source, _file_name(source), "exec")
+    return compile(source, f"<streamflow segment {next(_serial)}>", "exec")

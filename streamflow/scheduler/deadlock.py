@@ -11,7 +11,8 @@ from streamflow.errors import DeadlockError
 from streamflow.flow.link import Link
 from streamflow.flow.merge import Merge
 from streamflow.scheduler.build import Machine
-from streamflow.scheduler.driver import Driver, Inlet
+from streamflow.scheduler.driver import Driver
+from streamflow.scheduler.inlet import Inlet
 
 
 def find_deadlock(machine: Machine) -> DeadlockError | None:
@@ -59,9 +60,7 @@ def _receiver_moves(link: Link, machine: Machine, stuck: dict[int, Driver]) -> b
     return True  # an outlet: the user's code reads it
 
 
-def _inlet_moves(
-    driver: Driver, inlet: Inlet, machine: Machine, stuck: dict[int, Driver]
-) -> bool:
+def _inlet_moves(driver: Driver, inlet: Inlet, machine: Machine, stuck: dict[int, Driver]) -> bool:
     if driver.has_room(inlet) and inlet.link.pending:
         return True
     if inlet.ended or not driver.has_room(inlet):

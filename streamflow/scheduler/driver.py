@@ -7,47 +7,23 @@ gate and at its links; within a window only generated code runs.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, Final, cast
 
 from streamflow.errors import DeadlockError, NodeError
 from streamflow.events import End, Event, Interrupt, Start
-from streamflow.flow.link import Link
 from streamflow.flow.merge import ALL, Merge
-from streamflow.graph import Edge
 from streamflow.metrics import FOLD
 from streamflow.scheduler.failure import node_error
 from streamflow.scheduler.flush import flush_node
-from streamflow.scheduler.guard import CallTimeout, timed
+from streamflow.scheduler.guard import timed
+from streamflow.scheduler.inlet import Inlet, iterate
 from streamflow.scheduler.segment import Entry, Segment
 from streamflow.scheduler.window import LARGEST, Window
 
 SAMPLE: Final = 64
 """One item of so many is timed and checked."""
-
-
-@dataclass(slots=True)
-class Inlet:
-    """A link that feeds a segment.
-
-    Attributes:
-        link: what brings the items.
-        node: where they enter.
-        port: its input port.
-        edge: None for an injection.
-        lasting: whether the segment lives on while this has not ended; an
-            injection beside a node's own input does not keep it.
-        ended: whether `End` has come.
-    """
-
-    link: Link
-    node: str
-    port: str
-    edge: Edge | None
-    lasting: bool = True
-    ended: bool = False
 
 
 class Driver:
@@ -386,16 +362,4 @@ class Driver:
             self._task.cancel()
 
 
-async def iterate(items: Iterable[Any] | AsyncIterator[Any]) -> AsyncIterator[Any]:
-    """Items of either kind of iterable."""
-    if isinstance(items, AsyncIterable):
-        async for item in items:
-            yield item
-    else:
-        for item in items:
-            yield item
-
-
 _NOTHING: Final = object()
-
-__all__ = ["CallTimeout", "Driver", "Inlet"]

@@ -64,18 +64,17 @@ class Emitter:
         Returns:
             Whether the functions are coroutine functions.
         """
-        asynchronous = self.awaits(node, calls=port is not None)
         root = self.counter()
         for name, checked in (("fast", False), ("checked", True)):
             self.checked, self._last = checked, 0
             self._replay = self._made[1:] if checked else None
-            self._function(name, node, port, edge, root, asynchronous)
-        return asynchronous
+            self._function(name, node, port, edge, root)
+        return self.awaits(node, calls=port is not None)
 
     def _function(
-        self, name: str, node: str, port: str | None, edge: Edge | None, root: int, is_async: bool
+        self, name: str, node: str, port: str | None, edge: Edge | None, root: int
     ) -> None:
-        write = self.writer.add
+        write, is_async = self.writer.add, self.awaits(node, calls=port is not None)
         write(0, f"{'async ' * is_async}def {name}(items):")
         write(1, "n = 0")
         write(1, "try:")
@@ -122,15 +121,17 @@ class Emitter:
         return self._made[-1]
 
     def record(self, kind: Callable[[Any], None], value: Any) -> None:
+        """Note what a counter means."""
         # The twin writes the same counters, so what they mean is noted once.
         if self._replay is None:
             kind(value)
 
     def fresh(self) -> str:
+        """A new name for a variable."""
         self._last += 1
         return f"x{self._last}"
 
-    def awaits(self, node: str, calls: bool = True) -> bool:
+    def awaits(self, node: str, *, calls: bool = True) -> bool:
         """Whether processing an item from a node on has to await anything."""
         key = (node, calls)
         if key not in self._awaits:
@@ -155,14 +156,10 @@ class Emitter:
         step = Step(line, item.line, node, item.variable, edge, missed=missed)
         self.writer.mark(line, step)
         arrived = (*item.terms, (-1, missed))
-        self.record(
-            self.ledger.deliveries.append, Delivery(node, edge, item.terms, arrived)
-        )
+        self.record(self.ledger.deliveries.append, Delivery(node, edge, item.terms, arrived))
         self._subs[node, port] = (*self._subs.get((node, port), ()), *arrived)
 
-    def _call_here(
-        self, node: str, port: str, edge: Edge | None, item: Item, place: Place
-    ) -> None:
+    def _call_here(self, node: str, port: str, edge: Edge | None, item: Item, place: Place) -> None:
         missed, failed, lost = self.counter(), self.counter(), self.counter()
         is_sub = item.variable == "x"
         arrived = item.terms if is_sub else (*item.terms, (-1, missed))
@@ -190,11 +187,10 @@ class Emitter:
         write_call[self.nodes[node].shape.kind](node, port, step, arrived, place)
 
     def arguments(self, node: str, port: str, variable: str) -> str:
+        """What `process` is called with."""
         return f"{variable}, {port!r}" if self.nodes[node].shape.takes_port else variable
 
-    def _call_plain(
-        self, node: str, port: str, step: Step, arrived: Terms, place: Place
-    ) -> None:
+    def _call_plain(self, node: str, port: str, step: Step, arrived: Terms, place: Place) -> None:
         number, result = self.numbers[node], self.fresh()
         wait = "await " * self.nodes[node].shape.kind.is_async
         call = f"{result} = {wait}p{number}({self.arguments(node, port, step.variable)})"
@@ -210,6 +206,7 @@ class Emitter:
         self.result(node, Item(result, line, terms), place, step.failed)
 
     def timed(self, number: int, place: Place, write: Callable[[int], None]) -> None:
+        """Write a call, between two looks at the time in the twin that is timed."""
         if self.checked:
             self.writer.add(place.indent, "t = now()")
         write(place.indent)

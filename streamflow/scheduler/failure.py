@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import traceback
-from typing import Any
+from typing import Any, Final
 
 from streamflow.errors import NodeError, NodeTimeoutError
 from streamflow.scheduler.guard import CallTimeout
 
-MAX_REPR = 120
+MAX_REPR: Final = 120
+MAX_ITEMS: Final = 16
+"""What is longer is not shown, only its length."""
 
 
 def summarize(item: Any) -> str:
@@ -24,17 +26,19 @@ def summarize(item: Any) -> str:
     words = [name]
     for attribute in ("width", "height", "format", "rate", "layout", "shape", "dtype", "pts"):
         value = getattr(item, attribute, None)
-        if value is not None and isinstance(value, int | str | tuple) or attribute == "dtype":
-            words += [f"{attribute}={value}"] if value is not None else []
+        if isinstance(value, int | str | tuple) or (attribute == "dtype" and value is not None):
+            words.append(f"{attribute}={value}")
     if len(words) == 1:
-        if hasattr(item, "__len__") and not isinstance(item, dict | list | tuple | set):
-            words.append(f"of length {len(item)}")
-        elif hasattr(item, "__len__") and len(item) > 16:
-            words.append(f"of {len(item)} items")
-        else:
-            text = repr(item)
-            words.append(text if len(text) <= MAX_REPR else f"{text[:MAX_REPR]}…")
+        words.append(_contents(item))
     return " ".join(words)
+
+
+def _contents(item: Any) -> str:
+    size = len(item) if hasattr(item, "__len__") else 0
+    if size > MAX_ITEMS:
+        return f"of {size} items"
+    text = repr(item)
+    return text if len(text) <= MAX_REPR else f"{text[:MAX_REPR]}…"
 
 
 def node_error(node: str, phase: str, error: BaseException, item: Any = None) -> NodeError:

@@ -14,7 +14,9 @@ from streamflow.scheduler.segment import Entry, Segment
 class Run(Protocol):
     """Runs generated code over some items."""
 
-    def __call__(self, entry: Entry, items: Iterator[Any]) -> Awaitable[int]: ...
+    def __call__(self, entry: Entry, items: Iterator[Any]) -> Awaitable[int]:
+        """Returns how many there were."""
+        ...
 
 
 async def flush_node(segment: Segment, id: str, run: Run) -> None:

@@ -54,9 +54,7 @@ def timed(items: Iterable[Any], add: Callable[[int], None]) -> Iterator[Any]:
             iterator.close()
 
 
-async def timed_async(
-    items: AsyncIterator[Any], add: Callable[[int], None]
-) -> AsyncIterator[Any]:
+async def timed_async(items: AsyncIterator[Any], add: Callable[[int], None]) -> AsyncIterator[Any]:
     """Items of an async iterator, each wait for one timed."""
     try:
         while True:

@@ -45,9 +45,7 @@ class Ledger:
     """
 
     counts: list[int] = field(default_factory=list[int])
-    emissions: dict[tuple[str, str], list[Terms]] = field(
-        default_factory=lambda: defaultdict(list)
-    )
+    emissions: dict[tuple[str, str], list[Terms]] = field(default_factory=lambda: defaultdict(list))
     deliveries: list[Delivery] = field(default_factory=list[Delivery])
     losses: list[Loss] = field(default_factory=list[Loss])
     failures: list[tuple[str, Terms]] = field(default_factory=list[tuple[str, Terms]])

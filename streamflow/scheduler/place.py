@@ -11,6 +11,7 @@ from streamflow.flow.link import Link
 from streamflow.graph import Edge
 from streamflow.scheduler.ledger import Terms
 
+
 @dataclass(frozen=True, slots=True)
 class Consumer:
     """What an item that leaves a port is handed to.

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import threading
 from collections.abc import Coroutine
 from typing import Any, Protocol
+
+from streamflow.flow.signal import Signal
 
 
 class Placement(Protocol):
@@ -39,10 +42,11 @@ class Inline:
 def new_event_loop() -> asyncio.AbstractEventLoop:
     """A uvloop where there is one, else asyncio's own."""
     try:
-        import uvloop
+        uvloop = importlib.import_module("uvloop")
     except ImportError:  # Windows
         return asyncio.new_event_loop()
-    return uvloop.new_event_loop()
+    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+    return loop
 
 
 class Thread:
@@ -54,6 +58,7 @@ class Thread:
 
     def __init__(self, name: str) -> None:
         self._loop = new_event_loop()
+        self._serving, self._ended = True, Signal()
         # A daemon: a node that never returns must not keep the process alive.
         self._thread = threading.Thread(target=self._serve, name=f"streamflow {name}", daemon=True)
         self._thread.start()
@@ -72,6 +77,8 @@ class Thread:
         finally:
             asyncio.set_event_loop(None)
             self._loop.close()
+            self._serving = False
+            self._ended.wake()
 
     async def call(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """Run a coroutine on the thread; a cancellation is passed on, and waited for."""
@@ -82,6 +89,9 @@ class Thread:
         def start() -> None:
             task.append(self._loop.create_task(coroutine))
             task[0].add_done_callback(finish)
+
+        def cancel() -> None:
+            task[0].cancel()
 
         def finish(ended: asyncio.Task[Any]) -> None:
             here.call_soon_threadsafe(_settle, done, ended)
@@ -95,8 +105,8 @@ class Thread:
                 if done.done():
                     break
                 cancelled = True
-                self._loop.call_soon_threadsafe(lambda: task[0].cancel())
-            except Exception:  # noqa: BLE001 - read from the future below
+                self._loop.call_soon_threadsafe(cancel)
+            except Exception:  # read from the future below
                 break
         if cancelled and not done.cancelled() and done.exception() is None:
             raise asyncio.CancelledError
@@ -108,9 +118,13 @@ class Thread:
 
     async def join(self, timeout: float) -> bool:
         """Wait until the thread has ended; false if it has not after ``timeout`` seconds."""
-        deadline = asyncio.get_running_loop().time() + timeout
-        while self._thread.is_alive() and asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(0.001)
+        try:
+            async with asyncio.timeout(timeout):
+                await self._ended.wait(lambda: not self._serving)
+        except TimeoutError:
+            return False
+        # It has nothing left to do but to return.
+        self._thread.join(timeout)
         return not self._thread.is_alive()
 
 

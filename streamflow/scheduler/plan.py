@@ -81,7 +81,7 @@ def plan(graph: Graph, *, threads: bool = True) -> Plan:
         node, edges = graph.nodes[id], into[id]
         placement = _place(node, edges, graph, home) if threads else INLINE
         reasons = {edge: _why_cut(graph, edge, home, placement, apart) for edge in edges}
-        joint = _joint_segment(node, edges, reasons, home)
+        joint = _joint_segment(edges, reasons, home)
         if joint is None:
             joint = SegmentPlan(id, placement)
             segments.append(joint)
@@ -115,7 +115,6 @@ def _blocks(graph: Graph, segment: SegmentPlan) -> bool:
 
 
 def _joint_segment(
-    node: GraphNode,
     edges: list[Edge],
     reasons: Mapping[Edge, str | None],
     home: Mapping[str, SegmentPlan],

@@ -119,7 +119,7 @@ class Segment:
         is_async = emitter.entry(node, port, edge)
         source = "\n".join(writer.lines) + "\n"
         handed = frozenset(writer.handed)
-        chunk = Chunk(self.head, source, writer.steps, handed, self.ledger, self._shared)
+        chunk = Chunk(source, writer.steps, handed, self.ledger, self._shared)
         chunk.load(self.environment)
         self.chunks.append(chunk)
         functions = chunk.functions
@@ -156,7 +156,7 @@ class Segment:
         timeout, process = node.options.timeout, instance.process
         if timeout is not None:
             process = limited(instance, node.shape.kind, timeout, self.guard)
-        names = {
+        names: dict[str, Any] = {
             f"p{number}": process,
             f"T{number}": self.ledger.histogram(id),
             f"t{number}": self.ledger.histogram(id).raw.append,

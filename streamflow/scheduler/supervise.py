@@ -51,6 +51,7 @@ class Supervisor:
         self._initialized: list[str] = []
         self._tasks: list[asyncio.Task[Any]] = []
         self._watches: list[Watch] = []
+        self._supervision: asyncio.Task[None] | None = None
 
     @property
     def stalls(self) -> list[Any]:
@@ -91,7 +92,7 @@ class Supervisor:
             self._initialized.append(id)
             try:
                 result = self.machine.instances[id].initialize(self.machine.contexts[id])
-            except Exception as error:  # noqa: BLE001 - explained and raised below
+            except Exception as error:  # explained and raised below
                 failures.append(node_error(id, "initialize", error))
                 break
             if inspect.isawaitable(result):
@@ -109,7 +110,7 @@ class Supervisor:
             name = f"streamflow {driver.segment.head}"
             self._tasks.append(loop.create_task(placement.call(driver.drive()), name=name))
         self._watch()
-        loop.create_task(self._supervise(done), name="streamflow supervisor")
+        self._supervision = loop.create_task(self._supervise(done), name="streamflow supervisor")
 
     def _watch(self) -> None:
         by_thread: dict[int, list[Driver]] = {}

@@ -45,9 +45,7 @@ class Announcer(sf.Node):
         yield 3
 
 
-@pytest.mark.parametrize(
-    "event", [events.Caps({"width": 640}), events.Gap(time=1.0, duration=0.5)]
-)
+@pytest.mark.parametrize("event", [events.Caps({"width": 640}), events.Gap(time=1.0, duration=0.5)])
 def test_events_keep_their_place_among_the_items(
     event: events.Event, on: PlacementName, pipeline: sf.Pipeline
 ) -> None:
@@ -227,9 +225,7 @@ async def test_flush_drops_what_waits_and_counts_it(
     assert seen == [*range(10 - lost), 99]
 
 
-async def test_interrupt_cancels_the_call_in_hand(
-    on: PlacementName, pipeline: sf.Pipeline
-) -> None:
+async def test_interrupt_cancels_the_call_in_hand(on: PlacementName, pipeline: sf.Pipeline) -> None:
     started: list[int] = []
 
     async def speak(x: int) -> int:

@@ -81,7 +81,8 @@ class Split(sf.Node):
 def test_named_ports_lead_to_their_own_branch(on: PlacementName, pipeline: sf.Pipeline) -> None:
     split = pipeline.add(Split(), on=on)
     pipeline.merge(
-        split["out"] >> sf.node(lambda x: ("even", x)), split["odd"] >> sf.node(lambda x: ("odd", x))
+        split["out"] >> sf.node(lambda x: ("even", x)),
+        split["odd"] >> sf.node(lambda x: ("odd", x)),
     )
 
     report = pipeline.run(range(6))

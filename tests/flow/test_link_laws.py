@@ -206,4 +206,4 @@ class LinkMachine(RuleBasedStateMachine):
 
 
 TestLinkMachine: Any = LinkMachine.TestCase
-TestLinkMachine.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestLinkMachine.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
