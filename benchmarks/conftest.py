@@ -34,7 +34,9 @@ def pytest_configure(config: pytest.Config) -> None:
 def compare(benchmark: Benchmark, request: pytest.FixtureRequest) -> Comparison:
     """Compares ours with a reference, with the timer that the benchmark's marker names."""
     marker = request.node.get_closest_marker("benchmark")
-    timer: Callable[[], float] = marker.kwargs.get("timer", perf_counter) if marker else perf_counter
+    timer: Callable[[], float] = (
+        marker.kwargs.get("timer", perf_counter) if marker else perf_counter
+    )
     return Comparison(benchmark, request.config.stash[BOARD], timer)
 
 

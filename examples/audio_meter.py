@@ -10,7 +10,6 @@ from __future__ import annotations
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -22,16 +21,15 @@ from streamflow.nodes import AudioLevel, MediaSource, TestAudio, Waveform
 def swell(frame: sf.AudioFrame) -> sf.AudioFrame:
     """Loud in the middle of each second; a new frame, for those that come are read-only."""
     samples = frame.to_ndarray()
-    first = frame.pts or 0
-    phase = (first + np.arange(samples.shape[1])) / frame.rate
-    louder = (samples * np.sin(np.pi * (phase % 1.0))).astype(np.float32)
+    numbers = (frame.pts or 0) + np.arange(samples.shape[1], dtype=np.float64)
+    louder = (samples * np.sin(np.pi * (numbers / frame.rate % 1.0))).astype(np.float32)
     return sf.AudioFrame(louder, layout=frame.layout, rate=frame.rate, pts=frame.pts)
 
 
 @sf.node
-def bar(level: sf.Packet[dict[str, Any]]) -> str:
+def bar(level: sf.Packet) -> str:
     """Sixty dB as sixty columns."""
-    rms = level.value["rms"]
+    rms: float = level.value["rms"]
     return f"{rms:7.1f} dBFS  " + "#" * max(0, round(60 + rms))
 
 

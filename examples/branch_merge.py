@@ -6,40 +6,36 @@ pairs what belongs to the same moment, whichever branch is faster.
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 import numpy as np
 
 import streamflow as sf
 from streamflow.nodes import TestVideo
 
-Measured = sf.Packet[float]
 RATE = 10
 
 
-def timed(frame: sf.VideoFrame, value: float) -> Measured:
+def timed(frame: sf.VideoFrame, value: float) -> sf.Packet:
     """A number has no time of its own: a packet gives it the frame's."""
     return sf.Packet(value, frame.pts, frame.time_base)
 
 
 @sf.node(format="gray8")
-def brightness(frame: sf.VideoFrame) -> Measured:
+def brightness(frame: sf.VideoFrame) -> sf.Packet:
     """Mean brightness, 0 to 255. The conversion to gray8 is put in by the pipeline."""
     return timed(frame, float(frame.planes[0].mean()))
 
 
 @sf.node(format="gray8")
-def contrast(frame: sf.VideoFrame) -> Measured:
+def contrast(frame: sf.VideoFrame) -> sf.Packet:
     """Standard deviation of the brightness."""
     return timed(frame, float(np.std(frame.planes[0])))
 
 
 @sf.node
-def row(pair: tuple[Measured, Measured]) -> str:
+def row(pair: tuple[sf.Packet, sf.Packet]) -> str:
     """A line of the table. A merge emits tuples, in the order of its sources."""
     light, spread = pair
-    time = (light.pts or 0) * (light.time_base or Fraction(1))
-    return f"{float(time):5.1f} s   brightness {light.value:6.1f}   contrast {spread.value:5.1f}"
+    return f"{light.time:5.1f} s   brightness {light.value:6.1f}   contrast {spread.value:5.1f}"
 
 
 def main() -> None:

@@ -10,24 +10,22 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-import pyarrow as pa
+import pyarrow
 
 import streamflow as sf
 from streamflow.nodes import TestVideo
+from streamflow.ports import Ports
 
+pa: Any = pyarrow  # which ships no types
 SCHEMA = pa.schema({"frame": pa.int64(), "left": pa.int32(), "right": pa.int32()})
 
 
 class DetectBar(sf.Node):
-    """Finds columns that are bright from top to bottom.
-
-    Args:
-        threshold: brightness from which a column counts, 0 to 255.
-    """
+    """Finds columns that are brighter than a threshold (0 to 255) from top to bottom."""
 
     # What does not come in this format is converted before it comes.
-    inputs: ClassVar[dict[str, sf.Data]] = {"in": sf.Video("gray8")}
-    outputs: ClassVar[dict[str, sf.Data]] = {"out": sf.Table()}
+    inputs: ClassVar[Ports] = {"in": sf.Video("gray8")}
+    outputs: ClassVar[Ports] = {"out": sf.Table()}
 
     def __init__(self, threshold: int = 200) -> None:
         self.threshold = threshold

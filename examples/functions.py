@@ -48,9 +48,7 @@ async def numbered(items: AsyncIterator[tuple[str, int]]) -> AsyncIterator[str]:
 
 def main() -> None:
     """Run the chain, print what comes out of its end and what was filtered."""
-    pipeline = sf.Pipeline(lines, words, long_ones, look_up, numbered)
-
-    report = pipeline.run(collect=True)
+    report = sf.Pipeline(lines, words, long_ones, look_up, numbered).run(collect=True)
 
     print(*report.results, sep="\n")
     print("filtered:", report.nodes["long_ones"].dropped["filtered"])

@@ -90,7 +90,7 @@ def dot(plan: Plan) -> str:
     lines = [
         "digraph pipeline {",
         "    rankdir=LR; fontname=Helvetica; fontsize=11; ranksep=0.9;",
-        '    node [shape=record, style=filled, fillcolor=white, fontname=Helvetica, fontsize=11];',
+        "    node [shape=record, style=filled, fillcolor=white, fontname=Helvetica, fontsize=11];",
         "    edge [fontname=Helvetica, fontsize=9];",
     ]
     for number, segment in enumerate(plan.segments):
@@ -144,12 +144,9 @@ def svg(plan: Plan) -> str:
         titles={segment.head: _width(segment.placement, 11) for segment in plan.segments},
         labels=labels,
     )
-    width, height = round(layout.width), round(layout.height)
-    lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
-        f'viewBox="0 0 {width} {height}" font-family="{FONT}">',
-        f'<rect width="{width}" height="{height}" rx="10" fill="#ffffff"/>',
-    ]
+    size = f'width="{layout.width:.0f}" height="{layout.height:.0f}"'
+    lines = [f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="{FONT}">']
+    lines.append(_rectangle(Box(0, 0, layout.width, layout.height), 10, "#ffffff", "none"))
     for segment, box in zip(plan.segments, layout.segments, strict=True):
         lines += _draw_segment(segment, box)
     ways = {edge: _way(plan, layout, edge) for edge in plan.graph.edges}
@@ -194,18 +191,14 @@ def _header(node: GraphNode) -> float:
 
 def _draw_segment(segment: SegmentPlan, box: Box) -> list[str]:
     fill, stroke = FILL[segment.threaded]
-    return [
-        f'<rect x="{box.x:.1f}" y="{box.y:.1f}" width="{box.width:.1f}" height="{box.height:.1f}" '
-        f'rx="9" fill="{fill}" stroke="{stroke}"/>',
-        _text(box.x + 14, box.y + 19, segment.placement, 11, FAINT),
-    ]
+    title = _text(box.x + 14, box.y + 19, segment.placement, 11, FAINT)
+    return [_rectangle(box, 9, fill, stroke), title]
 
 
 def _draw_node(node: GraphNode, box: Box, used: set[tuple[str, str, bool]]) -> list[str]:
     top = _header(node)
     lines = [
-        f'<rect x="{box.x:.1f}" y="{box.y:.1f}" width="{box.width:.1f}" height="{box.height:.1f}" '
-        f'rx="6" fill="#ffffff" stroke="{LINE}"/>',
+        _rectangle(box, 6, "#ffffff", LINE),
         _text(box.x + box.width / 2, box.y + 19, node.id, 13, INK, "middle", bold=True),
     ]
     for number, line in enumerate(_subtitle(node)):
@@ -244,9 +237,7 @@ def _draw_edge(plan: Plan, edge: Edge, points: list[tuple[float, float]]) -> str
     path = [f"M{x:.1f} {y:.1f}"]
     for right, down in rest:
         bend = (right - x) / 2
-        path.append(
-            f"C{x + bend:.1f} {y:.1f} {right - bend:.1f} {down:.1f} {right:.1f} {down:.1f}"
-        )
+        path.append(f"C{x + bend:.1f} {y:.1f} {right - bend:.1f} {down:.1f} {right:.1f} {down:.1f}")
         x, y = right, down
     colour = _colour(plan, edge)
     broken = ' stroke-dasharray="6 4"' if edge in plan.borders else ""
@@ -273,6 +264,14 @@ def _draw_label(
     taken.append(place)
     middle = place.x + width / 2
     return _text(middle, place.y + 9.5, text, 10, FAINT, "middle", halo=True)
+
+
+def _rectangle(box: Box, radius: int, fill: str, stroke: str) -> str:
+    x, y, width, height = (f"{number:.1f}" for number in box)
+    return (
+        f'<rect x="{x}" y="{y}" width="{width}" height="{height}" rx="{radius}" '
+        f'fill="{fill}" stroke="{stroke}"/>'
+    )
 
 
 def _text(

@@ -265,9 +265,7 @@ def _pack(plan: Plan, blocks: list[_Block], column: Mapping[str, int]) -> None:
             placed.append(block)
 
 
-def _ideal_top(
-    plan: Plan, block: _Block, placed: list[_Block], column: Mapping[str, int]
-) -> float:
+def _ideal_top(plan: Plan, block: _Block, placed: list[_Block], column: Mapping[str, int]) -> float:
     """Where the block's first cell is level with the middle of what feeds it."""
     feeding = [_end_of(edge, block.first - 1, column) for edge in _feeding(plan, block)]
     places = [
@@ -318,9 +316,7 @@ def _end_of(edge: Edge, number: int, column: Mapping[str, int]) -> tuple[int, Ce
 
 
 def _nearest_free(block: _Block, placed: list[_Block]) -> float:
-    rivals = [
-        other for other in placed if other.first <= block.last and block.first <= other.last
-    ]
+    rivals = [other for other in placed if other.first <= block.last and block.first <= other.last]
 
     def free(top: float) -> bool:
         return all(

@@ -54,8 +54,9 @@ class Registry:
             GraphError: the name is taken by something else.
         """
         name = name or factory.__name__
-        if self._factories.get(name, factory) is not factory:
-            raise GraphError(f"a node type {name!r} is registered already")
+        known = self._names.get(snake_case(name), name)
+        if self._factories.get(known, factory) is not factory:
+            raise GraphError(f"a node type {known!r} is registered already")
         self._factories[name] = factory
         self._names[snake_case(name)] = name
 

@@ -81,7 +81,7 @@ def check_params(cls: type, params: Mapping[str, Any]) -> None:
     for name in params:
         if name not in known and not schema["additionalProperties"]:
             near = difflib.get_close_matches(name, known, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else f"; it takes {', '.join(known)}"
+            hint = f"; did you mean {near[0]!r}?" if near else f"; it takes {', '.join(known) or 'none'}"
             raise GraphError(f"{cls.__name__} has no parameter {name!r}{hint}")
     missing = [name for name in schema["required"] if name not in params]
     if missing:

@@ -6,7 +6,7 @@ import inspect
 import re
 import sys
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from rich.console import Console
 from rich.table import Table
@@ -46,7 +46,7 @@ def print_catalogue(console: Console, registry: Registry) -> None:
 def summary(registry: Registry, name: str) -> str:
     """The first sentence on a node type, or why it cannot be had."""
     try:
-        factory = registry.get(name)
+        factory = cast("object", registry.get(name))
     except Exception as error:
         # Another package's node must not keep the others from being listed.
         return f"cannot be loaded: {type(error).__name__}: {error}"
@@ -132,9 +132,9 @@ def _type_and_default(parameter: inspect.Parameter) -> str:
 
 
 def read_docstring(text: str) -> Words:
-    """Take a docstring in Google's style apart.
+    r"""Take a docstring in Google's style apart.
 
-    >>> words = read_docstring("Scales\\npictures.\\n\\nArgs:\\n    width: in\\n        pixels.")
+    >>> words = read_docstring("Scales\npictures.\n\nArgs:\n    width: in\n        pixels.")
     >>> words.paragraphs, words.arguments
     (['Scales pictures.'], {'width': 'in pixels.'})
     """

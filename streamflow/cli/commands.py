@@ -192,5 +192,3 @@ def _load(target: str) -> Pipeline:
     from streamflow.cli.load import load_pipeline
 
     return load_pipeline(target)
-
-

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final, NamedTuple
 
 from streamflow.frames import AudioFrame, VideoFrame
+from streamflow.handle import Handle, PortHandle
 from streamflow.node import Node, Out
 from streamflow.nodes import (
     AudioLevel,
@@ -26,7 +27,7 @@ from streamflow.nodes import (
     Waveform,
 )
 from streamflow.packet import seconds
-from streamflow.pipeline import Handle, Pipeline, PortHandle
+from streamflow.pipeline import Pipeline
 from streamflow.ports import Audio, Data, Ports, Video
 
 SECONDS: Final = 10.0
@@ -88,10 +89,10 @@ class Caption(Node):
         else:
             self._frames.append(item)
         while self._frames:
-            words = self._words(self._frames[0].time or 0.0)
-            if words is None and len(self._frames) <= MAX_WAITING:
+            level = self._level_at(self._frames[0].time or 0.0)
+            if level is None and len(self._frames) <= MAX_WAITING:
                 return
-            yield self._stamped(words or NO_LEVEL)
+            yield self._stamped(level or NO_LEVEL)
 
     def flush(self) -> Iterator[VideoFrame]:
         """Yield the pictures after the end of the sound."""
@@ -102,7 +103,7 @@ class Caption(Node):
         frame = self._frames.popleft()
         return frame.replace(metadata={**frame.metadata, "level": level})
 
-    def _words(self, time: float) -> str | None:
+    def _level_at(self, time: float) -> str | None:
         """The level at a time; None if it may still come."""
         while self._levels and self._levels[0][1] <= time:
             self._levels.popleft()
@@ -201,5 +202,3 @@ def stream_kinds(source: str) -> set[str]:
         for stream in facts["streams"]
         if stream["type"] in ("video", "audio") and not stream.get("attached_picture")
     }
-
-

@@ -41,9 +41,7 @@ def load_pipeline(target: str) -> Pipeline:
     if callable(found) and not isinstance(found, Pipeline):
         found = _call(found, path, name)
     if not isinstance(found, Pipeline):
-        raise Failure(
-            f"{name!r} in {path} is {_kind(found)}, not a Pipeline{_hint(name, values)}"
-        )
+        raise Failure(f"{name!r} in {path} is {_kind(found)}, not a Pipeline{_hint(name, values)}")
     return found
 
 
@@ -79,7 +77,9 @@ def import_file(path: Path) -> ModuleType:
     try:
         spec.loader.exec_module(module)
     except SyntaxError as error:
-        raise Failure(f"{error.filename} is no valid Python: line {error.lineno}, {error.msg}") from error
+        raise Failure(
+            f"{error.filename} is no valid Python: line {error.lineno}, {error.msg}"
+        ) from error
     except (Exception, SystemExit) as error:
         raise _raised(error, path, "it") from error
     return module
@@ -89,9 +89,7 @@ def _call(function: Any, path: Path, name: str) -> Any:
     try:
         inspect.signature(function).bind()
     except (TypeError, ValueError) as error:
-        raise Failure(
-            f"{name!r} in {path} must be callable without arguments: {error}"
-        ) from error
+        raise Failure(f"{name!r} in {path} must be callable without arguments: {error}") from error
     try:
         return function()
     except (Exception, SystemExit) as error:

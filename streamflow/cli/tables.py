@@ -67,13 +67,9 @@ def edge_table(edges: Mapping[str, EdgeReport]) -> RenderableType:
 def notes(report: Report) -> list[Text]:
     """Warnings, and nodes that held a thread."""
     lines = [Text(f"warning: {warning}", style="yellow") for warning in report.warnings]
-    lines += [
-        Text(
-            f"warning: node {stall.node!r} held its thread for {stall.seconds:.1f} s at {stall.where}",
-            style="yellow",
-        )
-        for stall in report.stalls
-    ]
+    for stall in report.stalls:
+        held = f"node {stall.node!r} held its thread for {stall.seconds:.1f} s at {stall.where}"
+        lines.append(Text(f"warning: {held}", style="yellow"))
     return lines
 
 

@@ -9,6 +9,7 @@ from streamflow.flow.merge import Merge
 from streamflow.graph import Edge
 from streamflow.metrics import EdgeReport, NodeReport
 from streamflow.scheduler.build import Machine
+from streamflow.scheduler.concurrent import Concurrent
 
 
 def node_reports(machine: Machine, duration: float) -> dict[str, NodeReport]:
@@ -38,7 +39,7 @@ def _node_report(machine: Machine, id: str, duration: float) -> NodeReport:
     return NodeReport(
         received=received,
         emitted=emitted,
-        failed=ledger.failed(id),
+        failed=ledger.failed(id) + (instance.failed if isinstance(instance, Concurrent) else 0),
         dropped=dropped,
         time=ledger.histogram(id).snapshot(),
         memory=memory.lent if memory else 0,

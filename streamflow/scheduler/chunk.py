@@ -108,7 +108,7 @@ class Chunk:
 
     def load(self, environment: dict[str, Any]) -> None:
         """Execute the source; its functions see ``environment`` and nothing else."""
-        scope = {**environment, SEGMENT: self}
+        scope: dict[str, Any] = {**environment, SEGMENT: self}
         exec(_compile(self.source), scope)
         self.functions.update({name: scope[name] for name in scope.keys() - environment.keys()})
 

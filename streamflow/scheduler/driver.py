@@ -154,6 +154,9 @@ class Driver:
                 raise
             self._task.uncancel()
             return _NOTHING
+        except NodeError:  # a concurrent node knows which item it was
+            self._count_source_failure()
+            raise
         except Exception as error:
             self._count_source_failure()
             raise node_error(self.segment.head, "process", error) from error
@@ -214,6 +217,9 @@ class Driver:
         items = iter(batch)
         try:
             if self._sample(len(batch)):
+                # Another place each time: behind a merge only every other item
+                # may reach a node, and always the same one of a batch.
+                await self._run(entry, islice(items, (self._samples - 1) * 7 % len(batch)))
                 await self._run(entry, islice(items, 1), checked=True)
             await self._run(entry, items)
         finally:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from streamflow.flow.merge import Merge
 from streamflow.graph import Edge, Graph, GraphNode
+from streamflow.scheduler.concurrent import widened
 from streamflow.topology import Topology
 
 INLINE = "inline"
@@ -69,6 +70,7 @@ def plan(graph: Graph, *, threads: bool = True) -> Plan:
         GraphError: the graph is empty.
     """
     graph = graph.negotiated()
+    graph.nodes = {id: widened(node) for id, node in graph.nodes.items()}
     topology = graph.topology()
     into: dict[str, list[Edge]] = {id: [] for id in graph.nodes}
     for edge in graph.edges:
@@ -140,6 +142,8 @@ def _why_cut(
         return "a queue"
     if home[edge.source].placement != placement:
         return "another placement"
+    if source.options.concurrency > 1 or target.options.concurrency > 1:
+        return "concurrency"
     if target.node.is_streaming or source.node.is_streaming:
         return "a streaming node"
     if source.shape.is_source and (source.shape.kind.is_async or source.node.live):
@@ -148,8 +152,6 @@ def _why_cut(
         return "a live source"
     if isinstance(target.node, Merge) and not target.node.fuses:
         return "a buffering merge"
-    if source.options.concurrency > 1 or target.options.concurrency > 1:
-        return "concurrency"
     return "asynchronous siblings" if edge in apart else None
 
 
