@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from time import perf_counter
@@ -47,6 +46,7 @@ class Stopwatch:
 
     def __init__(self) -> None:
         self._seconds = 0.0
+        self._began = 0.0
 
     def read(self) -> float:
         """Seconds for which it has run."""
@@ -56,14 +56,26 @@ class Stopwatch:
         """Count seconds that were measured elsewhere."""
         self._seconds += seconds
 
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        """Run for as long as the block takes."""
-        began = perf_counter()
-        try:
-            yield
-        finally:
-            self.add(perf_counter() - began)
+    def start(self) -> None:
+        """Run from here on."""
+        self._began = perf_counter()
+
+    def stop(self) -> None:
+        """Stand still again."""
+        self.add(perf_counter() - self._began)
+
+    def starts_with(self, items: Sequence[Any]) -> Iterable[Any]:
+        """The items; it runs from the moment they are asked for, at no cost for any of them."""
+        return _Watched(self, items)
+
+
+class _Watched:
+    def __init__(self, stopwatch: Stopwatch, items: Sequence[Any]) -> None:
+        self._stopwatch, self._items = stopwatch, items
+
+    def __iter__(self) -> Iterator[Any]:
+        self._stopwatch.start()
+        return iter(self._items)
 
 
 @dataclass(frozen=True)

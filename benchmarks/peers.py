@@ -116,15 +116,14 @@ def pipecat(calls: Calls, items: int) -> Contender:
         results: list[Any] = []
         complete, started = asyncio.Event(), asyncio.Event()
 
-        def collect(frame: Any) -> Any:
-            results.append(frame)
+        def last(frame: Any) -> Any:
+            results.append(calls[-1](frame))
             if len(results) == items:
                 complete.set()
-            return frame
+            return results[-1]
 
-        hops = [*calls[:-1], lambda frame: collect(calls[-1](frame))]
         worker = workers.PipelineWorker(
-            pipelines.Pipeline([pipecat_hop(call) for call in hops]),
+            pipelines.Pipeline([pipecat_hop(call) for call in (*calls[:-1], last)]),
             enable_rtvi=False,
             enable_turn_tracking=False,
         )
@@ -138,9 +137,10 @@ def pipecat(calls: Calls, items: int) -> Contender:
         running = asyncio.create_task(runner.run())
         await started.wait()
         sent = [frames.DataFrame() for _ in range(items)]
-        with stopwatch.running():
-            await worker.queue_frames(sent)
-            await complete.wait()
+        stopwatch.start()
+        await worker.queue_frames(sent)
+        await complete.wait()
+        stopwatch.stop()
         await worker.stop_when_done()
         await running
 

@@ -22,7 +22,7 @@ def transcode(source: Path, target: Path, width: int, height: int) -> int:
     reformatter = VideoReformatter()
     pictures = 0
     with av.open(source) as reader, av.open(target, "w") as writer:
-        streams = [*reader.streams.video[:1], *reader.streams.audio[:1]]
+        streams: list[Any] = [*reader.streams.video[:1], *reader.streams.audio[:1]]
         encoders: dict[int, Any] = {}
         for stream in streams:
             stream.thread_type = ThreadType.AUTO

@@ -54,8 +54,8 @@ def test_fan_out_of_frames_to_three(compare: Comparison) -> None:
         assert sum(edge.copied_bytes for edge in report.edges.values()) == 0
 
     def direct() -> None:
-        calls = [PassThrough().process, *(Swallow().process for _ in range(3))]
-        first, one, two, three = calls
+        first = PassThrough().process
+        one, two, three = (Swallow().process for _ in range(3))
         for item in frames:
             x = first(item)
             one(x)

@@ -35,8 +35,10 @@ async def through_link() -> list[Any]:
                 received.append(item)  # noqa: PERF402 - one by one, as the reference does
         return received
 
-    _, received = await asyncio.gather(produce(), consume())
-    return received
+    async with asyncio.TaskGroup() as group:
+        group.create_task(produce())
+        consumer = group.create_task(consume())
+    return consumer.result()
 
 
 async def through_queue() -> list[Any]:
@@ -50,8 +52,10 @@ async def through_queue() -> list[Any]:
     async def consume() -> list[Any]:
         return [await items.get() for _ in range(ITEMS)]
 
-    _, received = await asyncio.gather(produce(), consume())
-    return received
+    async with asyncio.TaskGroup() as group:
+        group.create_task(produce())
+        consumer = group.create_task(consume())
+    return consumer.result()
 
 
 def test_link_against_an_asyncio_queue(compare: Comparison) -> None:

@@ -18,15 +18,16 @@ WIDTH, HEIGHT = 640, 360
 
 
 @pytest.fixture
-def clip(tmp_path: Path) -> Path:
-    """The clip beside the checkout, or four seconds of test signals."""
-    if CLIP.exists():
+def clip(compare: Comparison, tmp_path: Path) -> Path:
+    """The clip beside the checkout, or, where there is none or one would do, test signals."""
+    if CLIP.exists() and not compare.smoke:
         return CLIP
+    seconds = 1 if compare.smoke else 4
     path = tmp_path / "test signals.mp4"
     pipeline = sf.Pipeline("signals")
     sink = pipeline.add(MediaSink(path))
-    pipeline.connect(pipeline.add(TestVideo(1280, 720, duration=4)), sink["video"])
-    pipeline.connect(pipeline.add(TestAudio(duration=4)), sink["audio"])
+    pipeline.connect(pipeline.add(TestVideo(1280, 720, duration=seconds)), sink["video"])
+    pipeline.connect(pipeline.add(TestAudio(duration=seconds)), sink["audio"])
     pipeline.run()
     return path
 

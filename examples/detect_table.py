@@ -10,14 +10,14 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-import pyarrow
+import pyarrow as pa
 
 import streamflow as sf
 from streamflow.nodes import TestVideo
 from streamflow.ports import Ports
 
-pa: Any = pyarrow  # which ships no types
-SCHEMA = pa.schema({"frame": pa.int64(), "left": pa.int32(), "right": pa.int32()})
+arrow: Any = pa  # pyarrow ships no types
+SCHEMA = arrow.schema({"frame": arrow.int64(), "left": arrow.int32(), "right": arrow.int32()})
 
 
 class DetectBar(sf.Node):
@@ -39,7 +39,7 @@ class DetectBar(sf.Node):
         if not len(bright):
             return None
         columns = [[frame.pts], [int(bright[0])], [int(bright[-1])]]
-        return pa.record_batch(columns, schema=SCHEMA)
+        return arrow.record_batch(columns, schema=SCHEMA)
 
 
 def main() -> None:
@@ -50,7 +50,7 @@ def main() -> None:
 
     report = pipeline.run(collect=True)
 
-    table = pa.Table.from_batches(report.results, SCHEMA)
+    table = arrow.Table.from_batches(report.results, SCHEMA)
     print(table.slice(0, 5).to_pydict())
     print(table.num_rows, "found,", report.nodes["detect_bar"].failed, "pictures skipped")
 

@@ -65,8 +65,11 @@ class Pool:
         if any(size < 0 for size in shape):
             raise ValueError(f"shape must be 0 or more in each dimension, not {shape}")
         count = math.prod(shape)
-        block = self._lend(count * kind.itemsize)
-        return np.frombuffer(block, kind, count).reshape(shape)
+        # NumPy's stubs do not know that a ctypes array is a buffer. No memoryview of
+        # it: the block itself must be the array's base, as `lent` looks for it.
+        block: Any = self._lend(count * kind.itemsize)
+        memory: npt.NDArray[Any] = np.frombuffer(block, kind, count)
+        return memory.reshape(shape)
 
     def statistics(self) -> PoolStatistics:
         """A snapshot."""

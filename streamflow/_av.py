@@ -12,6 +12,7 @@ from typing import Any, Final
 import av
 import numpy as np
 import numpy.typing as npt
+from av.video.reformatter import VideoReformatter
 
 from streamflow import copies
 from streamflow.frames.audio import CHANNELS, SAMPLE_FORMATS, AudioFrame
@@ -47,12 +48,17 @@ def map_planes(frame: av.VideoFrame, shapes: tuple[tuple[int, ...], ...]) -> lis
     """Views of libav's planes, with its row padding as stride."""
     views: list[Array] = []
     for plane, shape in zip(frame.planes, shapes, strict=True):
-        rows = np.frombuffer(plane, np.uint8).reshape(-1, abs(plane.line_size))[: shape[0]]
+        rows = _flat(plane).reshape(-1, abs(plane.line_size))[: shape[0]]
         if plane.line_size < 0:
             rows = rows[::-1]  # a picture that stands on its head, as `vflip` makes it
         used = rows[:, : math.prod(shape[1:])]
         views.append(used.reshape(shape) if len(shape) == 2 else _split_components(used, shape))
     return views
+
+
+def _flat(plane: Any, dtype: type[np.generic] = np.uint8) -> Array:
+    """A plane's memory; NumPy's stubs do not know that a plane is a buffer."""
+    return np.frombuffer(plane, dtype)
 
 
 def _split_components(rows: Array, shape: tuple[int, ...]) -> Array:
@@ -103,7 +109,7 @@ def _copy(frame: VideoFrame, name: str) -> av.VideoFrame:
     copies.count(frame.nbytes)
     made = av.VideoFrame(frame.width, frame.height, name)
     for plane, source in zip(made.planes, frame.planes, strict=True):
-        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+        rows = _flat(plane).reshape(-1, plane.line_size)
         row_bytes = math.prod(source.shape[1:])
         rows[: source.shape[0], :row_bytes] = source.reshape(source.shape[0], row_bytes)
     return made
@@ -115,7 +121,7 @@ def reformat(
     height: int,
     format: str,
     interpolation: str | None,
-    reformatter: av.video.reformatter.VideoReformatter | None = None,
+    reformatter: VideoReformatter | None = None,
 ) -> VideoFrame:
     """Scale or convert by libswscale; pts, time base and metadata stay.
 
@@ -148,13 +154,13 @@ def audio_from_av(frame: av.AudioFrame) -> AudioFrame:
     if format.endswith("p"):
         # PyAV looks for the end of the planes behind the last of eight, where other data lies.
         planes = frame.planes[: CHANNELS[layout]]
-        rows = [np.frombuffer(plane, dtype)[: frame.samples] for plane in planes]
+        rows = [_flat(plane, dtype)[: frame.samples] for plane in planes]
         if len(rows) > 1:
             copies.count(sum(row.nbytes for row in rows))
         samples: Array = np.stack(rows) if len(rows) > 1 else rows[0][None]
     else:
         channels = CHANNELS[layout]
-        flat = np.frombuffer(frame.planes[0], dtype)[: frame.samples * channels]
+        flat = _flat(frame.planes[0], dtype)[: frame.samples * channels]
         samples = flat.reshape(-1, channels)
     return AudioFrame(
         samples,

@@ -21,9 +21,11 @@ class Segment(Protocol):
 
     def charge(self, line: int, nbytes: int) -> None:
         """Charge a copy of ``nbytes`` to the node at ``line``."""
+        ...
 
     def exclusive(self, line: int) -> bool:
         """Whether the item that the node at ``line`` works on is nobody else's."""
+        ...
 
 
 def running(frame: FrameType | None) -> tuple[Segment, int] | None:

@@ -48,11 +48,14 @@ class FunctionNode(Node):
         return f"<node {self.__name__}>"
 
 
-# Of one item first: so type checkers know what the parameter of a lambda is.
+# Of an item, of nothing (a source), of an item and a port: not `...`, which would leave
+# type checkers without a type for what a lambda is given.
 @overload
 def node(function: Callable[[Any], Any], /) -> FunctionNode: ...
 @overload
-def node(function: Callable[..., Any], /) -> FunctionNode: ...
+def node(function: Callable[[], Any], /) -> FunctionNode: ...
+@overload
+def node(function: Callable[[Any, str], Any], /) -> FunctionNode: ...
 @overload
 def node(
     *,
@@ -62,7 +65,16 @@ def node(
     blocking: bool = False,
     reentrant: bool = False,
 ) -> Callable[[Callable[..., Any]], FunctionNode]: ...
-def node(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+def node(
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    format: str | None = None,
+    inputs: Ports | None = None,
+    outputs: Ports | None = None,
+    blocking: bool = False,
+    reentrant: bool = False,
+) -> Any:
     """Make a node of a function, coroutine function or (async) generator function.
 
     A function without a parameter is a source. One whose parameter is annotated
@@ -82,9 +94,18 @@ def node(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     >>> double(4)
     8
     """
-    if function is not None:
-        return FunctionNode(function, **options)
-    return lambda decorated: FunctionNode(decorated, **options)
+
+    def make(function: Callable[..., Any]) -> FunctionNode:
+        return FunctionNode(
+            function,
+            format=format,
+            inputs=inputs,
+            outputs=outputs,
+            blocking=blocking,
+            reentrant=reentrant,
+        )
+
+    return make if function is None else make(function)
 
 
 def annotations_of(function: Callable[..., Any]) -> dict[str, Any]:

@@ -63,7 +63,19 @@ def queue(
     max_time: float | None = None,
     policy: LinkPolicy = "block",
 ) -> Queue:
-    """An explicit queue between two nodes: ``a >> queue(max_items=4) >> b``; see `Queue`."""
+    """What stands between two nodes that are to run apart from each other.
+
+    ``a >> queue(max_items=4) >> b``
+
+    Args:
+        max_items: as in `Queue`.
+        max_bytes: as in `Queue`.
+        max_time: as in `Queue`.
+        policy: as in `Queue`.
+
+    Raises:
+        ValueError: a limit or the policy cannot be.
+    """
     return Queue(max_items, max_bytes, max_time, policy)
 
 
@@ -177,8 +189,8 @@ class Graph:
         shape = shape_of(node, id)
         if options.concurrency > 1 and factory is None and not node.reentrant:
             raise GraphError(
-                f"node {id!r} cannot have concurrency={options.concurrency}: add its class "
-                "with its parameters, so that each call has an instance, or declare reentrant = True"
+                f"node {id!r} cannot have concurrency={options.concurrency}: add its class with "
+                "its parameters, so that each call has an instance, or declare reentrant = True"
             )
         self.nodes[id] = GraphNode(id, node, factory, dict(params or {}), options, shape)
         return self.nodes[id]
@@ -246,11 +258,12 @@ class Graph:
                 graph.edges.append(edge)
                 continue
             key = (edge.source, edge.source_port, repr(conversion))
+            queue = edge.queue
             if key not in made:
                 made[key] = graph._add_converter(conversion)
                 graph.edges.append(replace(edge, target=made[key], target_port="in"))
-                edge = replace(edge, queue=None)
-            graph.edges.append(replace(edge, source=made[key], source_port="out"))
+                queue = None
+            graph.edges.append(replace(edge, source=made[key], source_port="out", queue=queue))
         return graph
 
     def _conversion(self, edge: Edge) -> Conversion | None:

@@ -133,7 +133,7 @@ def arrange(
     left, widths = _columns(column, sizes, titles or {}, labels or {})
     segments, ways = _blocks(plan, column)
     for block in (*segments, *ways):
-        _stack(block, sizes, column)
+        _stack(plan, block, sizes)
     _pack(plan, [*segments, *ways], column)
     blocks = [*segments, *ways]
     above = MARGIN - min(block.top for block in blocks)
@@ -204,9 +204,7 @@ id_of = id
 """``id`` is a node's name here."""
 
 
-def _stack(
-    block: _Block, sizes: Mapping[str, tuple[float, float]], column: Mapping[str, int]
-) -> None:
+def _stack(plan: Plan, block: _Block, sizes: Mapping[str, tuple[float, float]]) -> None:
     """Order the cells of each column by what feeds them, and centre them in the block."""
 
     def height(cell: Cell) -> float:
@@ -220,7 +218,7 @@ def _stack(
     block.height = inside + block.title + (2 if block.title else 0) * block.padding
     for number in sorted(block.cells):
         cells = block.cells[number]
-        wanted = {cell: _barycentre(block, number, cell, column) for cell in cells}
+        wanted = {cell: _rank(plan, block, number, cell) for cell in cells}
         cells.sort(key=wanted.__getitem__)
         y = block.title + block.padding + (inside - tall[number]) / 2
         for cell in cells:
@@ -228,14 +226,13 @@ def _stack(
             y += height(cell) + ROW_GAP
 
 
-def _barycentre(block: _Block, number: int, cell: Cell, column: Mapping[str, int]) -> float:
+def _rank(plan: Plan, block: _Block, number: int, cell: Cell) -> tuple[float, int]:
+    """The barycentre of what feeds a cell, and the first port that does."""
     feeding = [cell] if isinstance(cell, Edge) else [e for e in block.edges if e.target == cell]
-    places = [
-        block.centre[number - 1, _cell_at(edge, number - 1, column)]
-        for edge in feeding
-        if (number - 1, _cell_at(edge, number - 1, column)) in block.centre
-    ]
-    return sum(places) / len(places) if places else 0.0
+    ends = [_end_of(edge, number - 1, plan.topology.distance) for edge in feeding]
+    places = [block.centre[end] for end in ends if end in block.centre]
+    middle = sum(places) / len(places) if places else 0.0
+    return round(middle, 3), min((_port_number(plan, edge) for edge in feeding), default=0)
 
 
 def _cell_at(edge: Edge, number: int, column: Mapping[str, int]) -> Cell:

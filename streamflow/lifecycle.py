@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import Enum
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
 from streamflow.errors import StateError
 
 
-class State(str, Enum):
+class State(StrEnum):
     """Where an execution is in its life."""
 
     PENDING = "pending"
@@ -20,8 +20,6 @@ class State(str, Enum):
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELLED = "cancelled"
-
-    __str__ = str.__str__
 
     @property
     def final(self) -> bool:

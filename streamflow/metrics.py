@@ -53,8 +53,9 @@ class Histogram:
         # bucket in it.
         mantissa, exponent = np.frexp(np.maximum(np.asarray(raw, np.float64), 1.0))
         numbers = (exponent.astype(np.int64) - 1) * 16 + ((mantissa * 2 - 1) * 16).astype(np.int64)
-        for bucket, count in zip(*np.unique(numbers, return_counts=True), strict=True):
-            self._buckets[int(bucket)] = self._buckets.get(int(bucket), 0) + int(count)
+        counts = np.bincount(numbers)
+        for bucket in np.flatnonzero(counts).tolist():
+            self._buckets[bucket] = self._buckets.get(bucket, 0) + int(counts[bucket])
         self._sum += sum(raw)
         self._max = max(self._max, *raw)
 

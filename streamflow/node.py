@@ -7,6 +7,7 @@ once before the first item, `process` for each, `flush` at the end of input,
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping
 from enum import Enum
@@ -134,7 +135,7 @@ def kind_of(call: Callable[..., Any]) -> Kind:
     >>> kind_of(both)
     <Kind.GENERATOR: 'generator'>
     """
-    while hasattr(call, "func") and not inspect.ismethod(call):  # functools.partial
+    while isinstance(call, functools.partial):
         call = call.func
     if not (inspect.isfunction(call) or inspect.ismethod(call) or inspect.isbuiltin(call)):
         call = getattr(call, "__call__", call)  # noqa: B004 - an object with __call__

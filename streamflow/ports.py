@@ -156,7 +156,7 @@ def meet(offered: Data, needed: Data) -> Conversion | bool:
     if isinstance(offered, Value) and isinstance(needed, Value):
         return issubclass(offered.type, needed.type) or issubclass(needed.type, offered.type)
     if type(offered) is Data or type(needed) is Data:
-        return _meet_any(offered, needed)
+        return _meet_any(needed)
     return type(offered) is type(needed)
 
 
@@ -171,7 +171,7 @@ def _meet_audio(offered: Audio, needed: Audio) -> Conversion | bool:
     return Conversion("Resample", wanted)
 
 
-def _meet_any(offered: Data, needed: Data) -> Conversion | bool:
+def _meet_any(needed: Data) -> Conversion | bool:
     # A port that says nothing may carry frames; a converter lets them in as needed
     # and refuses, by name, what is none.
     if isinstance(needed, Video):

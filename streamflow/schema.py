@@ -61,7 +61,7 @@ def params_schema(cls: type) -> dict[str, Any]:
 
 def constructor_parameters(cls: type) -> dict[str, inspect.Parameter]:
     """Parameters of ``cls(...)``, annotations resolved where they can be."""
-    if cls.__init__ is object.__init__:
+    if cls.__init__ is object.__init__:  # type: ignore[misc]  # compared, never called
         return {}
     try:
         signature = inspect.signature(cls, eval_str=True)
@@ -81,7 +81,8 @@ def check_params(cls: type, params: Mapping[str, Any]) -> None:
     for name in params:
         if name not in known and not schema["additionalProperties"]:
             near = difflib.get_close_matches(name, known, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else f"; it takes {', '.join(known) or 'none'}"
+            names = ", ".join(known) or "none"
+            hint = f"; did you mean {near[0]!r}?" if near else f"; it takes {names}"
             raise GraphError(f"{cls.__name__} has no parameter {name!r}{hint}")
     missing = [name for name in schema["required"] if name not in params]
     if missing:

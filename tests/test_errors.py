@@ -23,17 +23,26 @@ from streamflow.errors import (
     WouldBlock,
 )
 
+DEADLOCK = (
+    "deadlock: zip.in_0 waits for an item that cannot come, because zip.in_1 is full and blocks "
+    "the branch both come from; give zip.in_1 a larger queue(max_items=...) or another merge policy"
+)
+
 # Each error, its sentence, and the builtins that a caller would reach for.
 ERRORS: list[tuple[StreamflowError, str, tuple[type[Exception], ...]]] = [
     (StreamflowError("it broke"), "it broke", ()),
-    (GraphError("the graph has a node 'a' already"), "the graph has a node 'a' already", (ValueError,)),
+    (GraphError("a node has that id"), "a node has that id", (ValueError,)),
     (CycleError(("a", "b")), "the graph has a cycle: a -> b -> a", (ValueError,)),
     (
         PortMismatchError("mic.out", "scale.in", "audio/s16 48000 Hz", "video"),
         "cannot connect mic.out to scale.in: it offers audio/s16 48000 Hz, but video is needed",
         (ValueError, TypeError),
     ),
-    (UnknownNodeError("scael", ("Scale",)), "unknown node 'scael'; did you mean Scale?", (LookupError,)),
+    (
+        UnknownNodeError("scael", ("Scale",)),
+        "unknown node 'scael'; did you mean Scale?",
+        (LookupError,),
+    ),
     (
         UnknownNodeError("s", ("Scale", "Sound")),
         "unknown node 's'; did you mean Scale or Sound?",
@@ -61,14 +70,8 @@ ERRORS: list[tuple[StreamflowError, str, tuple[type[Exception], ...]]] = [
     (LinkFull("full"), "full", (LinkError,)),
     (WouldBlock("no credit"), "no credit", (BlockingIOError,)),
     (StateError("no"), "no", (RuntimeError,)),
-    (
-        DeadlockError(("zip.in_0",), ("zip.in_1",)),
-        "deadlock: zip.in_0 waits for an item that cannot come, because zip.in_1 is full and blocks "
-        "the branch both come from; give zip.in_1 a larger queue(max_items=...) or another merge "
-        "policy",
-        (RuntimeError,),
-    ),
-]  # fmt: skip
+    (DeadlockError(("zip.in_0",), ("zip.in_1",)), DEADLOCK, (RuntimeError,)),
+]
 
 IDS = [f"{type(error).__name__}-{number}" for number, (error, _, _) in enumerate(ERRORS)]
 

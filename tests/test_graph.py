@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import pytest
@@ -47,7 +48,7 @@ def chain(*ids: str) -> Graph:
     graph = Graph()
     for id in ids:
         graph.add(id, node(lambda x: x))
-    for source, target in zip(ids, ids[1:], strict=False):
+    for source, target in pairwise(ids):
         graph.connect(source, "out", target, "in")
     return graph
 
@@ -107,8 +108,7 @@ def test_ports_that_can_never_meet_are_refused_with_both_ends() -> None:
         graph.connect("camera", "audio", "n0", "in")
 
     assert str(caught.value) == (
-        "cannot connect camera.audio to n0.in: "
-        "it offers audio/s16 48000 Hz, but video is needed"
+        "cannot connect camera.audio to n0.in: it offers audio/s16 48000 Hz, but video is needed"
     )
 
 
@@ -204,7 +204,9 @@ def test_a_node_with_one_instance_is_not_entered_twice_at_once() -> None:
 
 
 def test_a_reentrant_node_is() -> None:
-    added = Graph().add("a", node(lambda x: x, reentrant=True), NodeOptions(concurrency=2))
+    reentrant = node(reentrant=True)(lambda item: item)
+
+    added = Graph().add("a", reentrant, NodeOptions(concurrency=2))
 
     assert added.options.concurrency == 2
 

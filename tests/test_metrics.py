@@ -93,7 +93,10 @@ def test_durations_that_another_thread_adds_while_it_is_read_are_not_lost() -> N
 
 
 def test_a_report_adds_up_the_copies_of_its_edges() -> None:
-    edges = {"a.out -> b.in": EdgeReport(copied_bytes=3), "b.out -> c.in": EdgeReport(copied_bytes=4)}
+    edges = {
+        "a.out -> b.in": EdgeReport(copied_bytes=3),
+        "b.out -> c.in": EdgeReport(copied_bytes=4),
+    }
 
     assert Report("r", "completed", 1.0, {}, edges).copied_bytes == 7
 

@@ -55,7 +55,7 @@ async def asynchronous_generator(item: Any) -> AsyncIterator[Any]:
     yield item
 
 
-class Callable_:
+class Caller:
     async def __call__(self, item: Any) -> Any:
         return item
 
@@ -67,8 +67,8 @@ KINDS = [
     (asynchronous_generator, Kind.ASYNC_GENERATOR),
     (functools.partial(asynchronous), Kind.ASYNC),
     (functools.partial(functools.partial(generator)), Kind.GENERATOR),
-    (Callable_(), Kind.ASYNC),
-    (Callable_().__call__, Kind.ASYNC),
+    (Caller(), Kind.ASYNC),
+    (Caller().__call__, Kind.ASYNC),
     (Plain().process, Kind.PLAIN),
     (len, Kind.PLAIN),
     (int, Kind.PLAIN),
@@ -128,32 +128,57 @@ def test_a_node_without_inputs_is_a_source() -> None:
     assert shape_of(Source(), "source").is_source
 
 
+def no_item(self: Node) -> None: ...
+
+
+def one_item(self: Node, a: Any) -> None: ...
+
+
+def two_items(self: Node, a: Any, b: Any) -> None: ...
+
+
+def item_and_keyword(self: Node, a: Any, *, b: Any) -> None: ...
+
+
+def item_and_default(self: Node, a: Any, b: int = 1) -> None: ...
+
+
+def any_items(self: Node, *items: Any) -> None: ...
+
+
+def item_and_more(self: Node, a: Any, **more: Any) -> None: ...
+
+
+def item_and_optional_keyword(self: Node, a: Any, *, b: int = 1) -> None: ...
+
+
 def node_with(process: Any, **attributes: Any) -> Node:
     """An instance whose `process` is a function, bound."""
-    return type("Odd", (Node,), {"process": process, **attributes})()
+    made: Node = type("Odd", (Node,), {"process": process, **attributes})()
+    return made
 
 
 @pytest.mark.parametrize(
     ("node", "message"),
     [
         (Node(), r"node 'n' \(Node\) has no process method"),
-        (node_with(lambda self: 1), "process must take one item, because it has 1 input port$"),
-        (node_with(lambda self, a, b: 1), "process must take one item"),
-        (node_with(lambda self, a, *, b: 1), "process must take one item"),
+        (node_with(no_item), "process must take one item, because it has 1 input port$"),
+        (node_with(two_items), "process must take one item"),
+        (node_with(item_and_keyword), "process must take one item"),
         (
-            node_with(lambda self, a: 1, inputs={"a": Data, "b": Data}),
+            node_with(one_item, inputs={"a": Data, "b": Data}),
             "process must take an item and a port, because it has 2 input ports",
         ),
-        (node_with(lambda self, a: 1, inputs={}), "process must take no argument"),
+        (node_with(one_item, inputs={}), "process must take no argument"),
         (
-            node_with(lambda self: 1, inputs={}),
+            node_with(no_item, inputs={}),
             "process of a source must be a generator, not plain",
         ),
         (
-            node_with(lambda self, a: 1, is_streaming=True),
+            node_with(one_item, is_streaming=True),
             "process of a streaming node must be a generator, not plain",
         ),
-        (node_with(lambda self, a: 1, inputs={"in": 3}), "node 'n': port 'in' must be Data"),
+        (node_with(one_item, inputs={"in": 3}), "node 'n': port 'in' must be Data"),
     ],
 )
 def test_a_node_that_cannot_work_is_refused_before_it_runs(node: Node, message: str) -> None:
@@ -162,13 +187,7 @@ def test_a_node_that_cannot_work_is_refused_before_it_runs(node: Node, message: 
 
 
 @pytest.mark.parametrize(
-    "process",
-    [
-        lambda self, a, b=1: a,
-        lambda self, *items: items,
-        lambda self, a, **more: a,
-        lambda self, a, *, b=1: a,
-    ],
+    "process", [item_and_default, any_items, item_and_more, item_and_optional_keyword]
 )
 def test_a_signature_that_takes_an_item_and_more_will_do(process: Any) -> None:
     assert shape_of(node_with(process), "n").kind is Kind.PLAIN

@@ -21,6 +21,11 @@ class Threshold(Node):
         return item
 
 
+def threshold() -> Threshold:
+    """Makes one, but is not the class."""
+    return Threshold()
+
+
 @pytest.fixture
 def private() -> Registry:
     """A registry that sees no entry points."""
@@ -83,13 +88,13 @@ def test_a_name_belongs_to_one_class(private: Registry) -> None:
     private.register(Threshold)
 
     with pytest.raises(GraphError, match="a node type 'Threshold' is registered already"):
-        private.register(lambda: Threshold(), "Threshold")
+        private.register(threshold, "Threshold")
 
 
 @pytest.mark.parametrize("name", ["threshold", "THRESHOLD"])
 def test_another_spelling_of_a_name_is_taken_too(private: Registry, name: str) -> None:
     with pytest.raises(GraphError, match="registered already"):
-        private.register(lambda: Threshold(), name)
+        private.register(threshold, name)
 
 
 def test_an_unknown_name_is_answered_with_the_nearest(private: Registry) -> None:
@@ -106,7 +111,7 @@ def test_a_name_like_none_other_gets_no_hint(private: Registry) -> None:
 
 
 def test_a_registry_lists_its_names_sorted(private: Registry) -> None:
-    private.register(lambda: Threshold(), "Abc")
+    private.register(threshold, "Abc")
 
     assert private.list() == ["Abc", "Threshold"]
 
@@ -124,8 +129,12 @@ class Point:
 
 def test_an_entry_point_is_imported_when_first_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     point = Point("Threshold", Threshold)
+
+    def entry_points(*, group: str) -> list[Point]:
+        return [point]
+
     # By name, as the package's attribute `registry` is the process's registry.
-    monkeypatch.setattr(sys.modules[Registry.__module__], "entry_points", lambda group: [point])
+    monkeypatch.setattr(sys.modules[Registry.__module__], "entry_points", entry_points)
     made = Registry()
 
     before = (made.has("threshold"), made.list(), point.loaded)

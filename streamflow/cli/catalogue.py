@@ -6,7 +6,7 @@ import inspect
 import re
 import sys
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 
 from rich.console import Console
 from rich.table import Table
@@ -46,11 +46,12 @@ def print_catalogue(console: Console, registry: Registry) -> None:
 def summary(registry: Registry, name: str) -> str:
     """The first sentence on a node type, or why it cannot be had."""
     try:
-        factory = cast("object", registry.get(name))
+        factory = registry.get(name)
     except Exception as error:
         # Another package's node must not keep the others from being listed.
         return f"cannot be loaded: {type(error).__name__}: {error}"
-    paragraphs = read_docstring(inspect.getdoc(factory) or "").paragraphs
+    # Not inspect.getdoc, which says of a class without words what is said of its base.
+    paragraphs = read_docstring(inspect.cleandoc(factory.__doc__ or "")).paragraphs
     return re.split(r"(?<=[.!?])\s", paragraphs[0])[0] if paragraphs else ""
 
 
@@ -63,11 +64,11 @@ def print_page(console: Console, registry: Registry, name: str) -> None:
     factory = registry.get(name)
     if not (isinstance(factory, type) and issubclass(factory, Node)):
         # A function that makes nodes: there are no ports to tell before it is called.
-        console.print(Text(f"{name}: made by {factory.__module__}.{factory.__qualname__}"))
-        console.print(Text(inspect.getdoc(factory) or ""))
+        console.print(Text(f"{name} is made by {factory!r}"))
+        console.print(Text(inspect.cleandoc(factory.__doc__ or "")))
         return
     info = factory.info()
-    words = read_docstring(info.description)
+    words = read_docstring(inspect.cleandoc(factory.__doc__ or ""))
     console.print(
         Text.assemble((info.name, "bold"), f"  version {info.version}"),
         Text(f"from {home_of(factory)} import {info.name}", style="dim"),

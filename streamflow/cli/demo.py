@@ -105,7 +105,8 @@ class Caption(Node):
 
     def _level_at(self, time: float) -> str | None:
         """The level at a time; None if it may still come."""
-        while self._levels and self._levels[0][1] <= time:
+        # A microsecond: ends are sums of fractions that binary numbers do not hold.
+        while self._levels and self._levels[0][1] <= time + 1e-6:
             self._levels.popleft()
         if not self._levels:
             return None

@@ -77,9 +77,9 @@ def import_file(path: Path) -> ModuleType:
     try:
         spec.loader.exec_module(module)
     except SyntaxError as error:
-        raise Failure(
-            f"{error.filename} is no valid Python: line {error.lineno}, {error.msg}"
-        ) from error
+        where = f"line {error.lineno}, " if error.lineno else ""
+        words = f"{error.filename or path} is no valid Python: {where}{error.msg}"
+        raise Failure(words) from error
     except (Exception, SystemExit) as error:
         raise _raised(error, path, "it") from error
     return module

@@ -75,10 +75,20 @@ def notes(report: Report) -> list[Text]:
 
 def new_table(first: str, *columns: str) -> Table:
     """A table whose first column has the names, and whose others have numbers."""
-    table = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False, show_edge=False)
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        header_style="dim",
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+        show_edge=False,
+    )
     table.add_column(first, min_width=12)
     for name in columns:
-        table.add_column(name, justify="right", no_wrap=True)
+        if name == "dropped":
+            # Reasons may go to a line of their own; this is room for the longest.
+            table.add_column(name, justify="right", min_width=len("unconnected"))
+        else:
+            table.add_column(name, justify="right", no_wrap=True)
     return table
 
 

@@ -33,7 +33,6 @@ class Link:
         max_items: the window.
         sent: items that entered.
         dropped: items lost, by reason.
-        copied: bytes that the library copied for this edge.
         arrived: wakes the receiver.
         room: wakes senders.
     """
@@ -48,7 +47,6 @@ class Link:
         "_low",
         "_policy",
         "arrived",
-        "copied",
         "dropped",
         "events",
         "max_items",
@@ -71,7 +69,7 @@ class Link:
         self.max_items = options.max_items or DEFAULT_ITEMS
         self.queue: deque[Any] = deque()
         self.events: deque[tuple[int, Event]] = deque()
-        self.sent = self.received = self.copied = self._evicted = 0
+        self.sent = self.received = self._evicted = 0
         self.dropped: dict[str, int] = {}
         self.arrived, self.room = arrived or Signal(), Signal()
         self._low = self.max_items // 2
@@ -191,6 +189,7 @@ class Link:
 
     def take(self, count: int) -> list[Any]:
         """Take up to ``count`` items that wait, none beyond the next event's place."""
+        items: list[Any]
         if self._gauge is not None or self._policy != "block" or self.events:
             items = self._take_checked(count)
         else:
@@ -279,5 +278,4 @@ class Link:
             credits=max(0, self.max_items - waiting),
             max_items=self.max_items,
             bytes=self._gauge.bytes if self._gauge is not None else 0,
-            copied_bytes=self.copied,
         )

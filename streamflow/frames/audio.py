@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -171,7 +171,13 @@ class AudioFrame:
         Args:
             format: sample format whose dtype and range the result has;
                 int16 and int32 are full scale, float32 is -1 to 1.
+
+        Raises:
+            ValueError: the format is unknown.
         """
+        if format is not None and format not in SAMPLE_FORMATS:
+            known = ", ".join(SAMPLE_FORMATS)
+            raise ValueError(f"unknown sample format {format!r}; known are {known}")
         channels_first = self.samples if self.planar else self.samples.T
         if format is None or SAMPLE_FORMATS[format] is SAMPLE_FORMATS[self.format]:
             return channels_first
@@ -179,8 +185,10 @@ class AudioFrame:
 
     @classmethod
     def from_av(cls, frame: av.AudioFrame) -> AudioFrame:
-        """Wrap a libav frame, without a copy: the samples are a view of libav's memory
-        where they lie in one piece (packed or mono), else gathered and counted.
+        """Wrap a libav frame, without a copy where its samples lie in one piece.
+
+        They do if packed or mono; the rows of other planar frames are gathered,
+        and the copy counted.
 
         Raises:
             ValueError: its sample format or layout is none that an AudioFrame holds.
@@ -206,8 +214,11 @@ class AudioFrame:
         return new
 
     def writable(self) -> AudioFrame:
-        """A frame whose samples may be written; a counted copy unless the memory is
-        the library's and no second branch has been given this frame."""
+        """A frame whose samples may be written.
+
+        It is a copy, and counted, unless the library lent the memory (through
+        ``ctx.allocate``) and no second branch has been given this frame.
+        """
         if not self.shared and lent(self.samples) and copies.exclusive():
             samples = writable_view(self.samples)
         else:
@@ -217,7 +228,11 @@ class AudioFrame:
         new.samples, new.shared = samples, False
         return new
 
-    def __array__(self, dtype: npt.DTypeLike = None, copy: bool | None = None) -> Array:
+    def __array__(
+        self,
+        dtype: npt.DTypeLike | None = None,
+        copy: bool | None = None,  # noqa: FBT001 - NumPy's protocol has it so
+    ) -> Array:
         return np.array(self.samples, dtype=dtype, copy=bool(copy) or None)
 
     def __dlpack__(self, **options: Any) -> Any:
@@ -229,11 +244,11 @@ class AudioFrame:
     def __arrow_c_array__(self, requested_schema: Any = None) -> Any:
         import pyarrow as pa
 
-        array: Any = pa.array(self.samples.reshape(-1))
-        return array.__arrow_c_array__(requested_schema)
+        arrow = cast("Any", pa)  # it ships no types
+        return arrow.array(self.samples.reshape(-1)).__arrow_c_array__(requested_schema)
 
     def __buffer__(self, flags: int) -> memoryview:
-        return memoryview(self.samples)
+        return self.samples.data
 
     def __repr__(self) -> str:
         return (
@@ -243,6 +258,12 @@ class AudioFrame:
 
 
 def check_samples(samples: Array, format: str, layout: str, rate: int) -> None:
+    """Refuse samples that are not what format and layout say.
+
+    Raises:
+        ValueError: format or layout is unknown, the rate is below 1 Hz, or the
+            samples have another shape or dtype.
+    """
     if format not in SAMPLE_FORMATS:
         known = ", ".join(SAMPLE_FORMATS)
         raise ValueError(f"unknown sample format {format!r}; an AudioFrame holds {known}")

@@ -18,8 +18,9 @@ class Block(ctypes.Array[ctypes.c_uint8]):
     of them, never before: slices keep it alive through their base.
     """
 
-    _type_ = ctypes.c_uint8
-    _length_ = 0
+    # ctypes reads these off the class; its stubs have them as properties of instances.
+    _type_ = ctypes.c_uint8  # pyright: ignore[reportIncompatibleMethodOverride, reportAssignmentType]
+    _length_ = 0  # pyright: ignore[reportIncompatibleMethodOverride, reportAssignmentType]
 
 
 def lent(array: Array) -> bool:

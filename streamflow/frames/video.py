@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from fractions import Fraction
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from streamflow.packet import seconds
 
 if TYPE_CHECKING:
     import av
+    from av.video.reformatter import VideoReformatter
 
 Array = npt.NDArray[Any]
 NO_METADATA: Final[Mapping[str, Any]] = MappingProxyType({})
@@ -224,7 +225,7 @@ class VideoFrame:
         height: int | None = None,
         format: str | None = None,
         interpolation: str | None = None,
-        reformatter: av.video.reformatter.VideoReformatter | None = None,
+        reformatter: VideoReformatter | None = None,
     ) -> VideoFrame:
         """The picture in another size or pixel format, by libswscale; itself if nothing changes.
 
@@ -294,7 +295,11 @@ class VideoFrame:
         new._planes, new._av, new.shared = planes, None, False
         return new
 
-    def __array__(self, dtype: npt.DTypeLike = None, copy: bool | None = None) -> Array:
+    def __array__(
+        self,
+        dtype: npt.DTypeLike | None = None,
+        copy: bool | None = None,  # noqa: FBT001 - NumPy's protocol has it so
+    ) -> Array:
         array = self.to_ndarray()
         if dtype is not None and array.dtype != dtype:
             if copy is False:
@@ -311,11 +316,12 @@ class VideoFrame:
     def __arrow_c_array__(self, requested_schema: Any = None) -> Any:
         import pyarrow as pa
 
-        array: Any = pa.array(self._single("__arrow_c_array__").reshape(-1))
-        return array.__arrow_c_array__(requested_schema)
+        arrow = cast("Any", pa)  # it ships no types
+        flat = self._single("__arrow_c_array__").reshape(-1)
+        return arrow.array(flat).__arrow_c_array__(requested_schema)
 
     def __buffer__(self, flags: int) -> memoryview:
-        return memoryview(self._single("the buffer protocol"))
+        return self._single("the buffer protocol").data
 
     def _single(self, what: str) -> Array:
         if len(self.planes) != 1:
@@ -331,6 +337,11 @@ class VideoFrame:
 def check_planes(
     planes: tuple[Array, ...], format: str, width: int, height: int
 ) -> tuple[Array, ...]:
+    """The planes, read-only, if they are what format and size need.
+
+    Raises:
+        ValueError: the format is unknown, or a plane has another shape or dtype.
+    """
     shapes = plane_shapes(format, width, height)
     found = tuple(plane.shape for plane in planes)
     if found != shapes:
@@ -342,6 +353,11 @@ def check_planes(
 
 
 def split_planes(array: Array, format: str) -> tuple[Array, ...]:
+    """Views of the planes in one array, as `VideoFrame.from_ndarray` takes it.
+
+    Raises:
+        ValueError: a subsampled format does not fit the array's shape.
+    """
     if format not in ("yuv420p", "nv12"):
         return (array,)
     if array.ndim != 2 or array.shape[0] % 3 or array.shape[1] % 2:

@@ -3,76 +3,78 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import replace
 
 from streamflow.flow.merge import Merge
 from streamflow.graph import Edge
 from streamflow.metrics import EdgeReport, NodeReport
 from streamflow.scheduler.build import Machine
 from streamflow.scheduler.concurrent import Concurrent
+from streamflow.scheduler.driver import Driver
+from streamflow.scheduler.ledger import Counts
 
 
 def node_reports(machine: Machine, duration: float) -> dict[str, NodeReport]:
-    """A report for each node.
+    """A report for each node, in topological order.
 
     Args:
         machine: running, or at rest.
         duration: seconds that the run has taken.
     """
-    return {id: _node_report(machine, id, duration) for id in machine.plan.topology.order}
+    reports: dict[str, NodeReport] = {}
+    for driver in machine.drivers:
+        counts = driver.segment.ledger.read()
+        for id in driver.segment.nodes:
+            reports[id] = _node_report(machine, driver, id, counts, duration)
+    return {id: reports[id] for id in machine.plan.topology.order}
 
 
-def _node_report(machine: Machine, id: str, duration: float) -> NodeReport:
-    ledger = machine.driver_of(id).segment.ledger
-    dropped = ledger.dropped(id)
+def _node_report(
+    machine: Machine, driver: Driver, id: str, counts: Counts, duration: float
+) -> NodeReport:
     instance = machine.instances[id]
+    failed, dropped = counts.failed[id], {k: n for k, n in counts.dropped[id].items() if n}
     if isinstance(instance, Merge):
         # What a merge did not emit it has kept for a partner, or dropped by policy.
         dropped.pop("filtered", None)
         dropped.update(instance.dropped)
-    for (node, _), outlet in machine.outlets.items():
-        if node == id and outlet.unread:
-            dropped["unconnected"] = dropped.get("unconnected", 0) + outlet.unread
-    received, emitted = ledger.received(id), ledger.emitted(id)
-    memory = machine.contexts[id].pool.statistics() if id in machine.contexts else None
-    items = received if machine.plan.graph.nodes[id].shape.inputs else emitted
+    if isinstance(instance, Concurrent):
+        failed += instance.failed
+    passed_by = sum(outlet.unread for (node, _), outlet in machine.outlets.items() if node == id)
+    if passed_by:
+        dropped["unconnected"] = dropped.get("unconnected", 0) + passed_by
+    memory = machine.contexts[id].pool.statistics()
+    items = (counts.received if driver.segment.nodes[id].shape.inputs else counts.emitted)[id]
     return NodeReport(
-        received=received,
-        emitted=emitted,
-        failed=ledger.failed(id) + (instance.failed if isinstance(instance, Concurrent) else 0),
+        received=counts.received[id],
+        emitted=counts.emitted[id],
+        failed=failed,
         dropped=dropped,
-        time=ledger.histogram(id).snapshot(),
-        memory=memory.lent if memory else 0,
-        memory_peak=memory.peak if memory else 0,
+        time=driver.segment.ledger.histogram(id).snapshot(),
+        memory=memory.lent,
+        memory_peak=memory.peak,
         throughput=items / duration if duration > 0 else 0.0,
     )
 
 
 def edge_reports(machine: Machine) -> dict[str, EdgeReport]:
     """A report for each edge, by name."""
-    return {edge.name: _edge_report(machine, edge) for edge in machine.plan.graph.edges}
+    counts = {id(driver): driver.segment.ledger.read() for driver in machine.drivers}
+    return {
+        edge.name: _edge_report(machine, edge, counts[id(machine.driver_of(edge.target))])
+        for edge in machine.plan.graph.edges
+    }
 
 
-def _edge_report(machine: Machine, edge: Edge) -> EdgeReport:
-    copied = sum(
-        machine.driver_of(id).segment.ledger.copied.get(edge, 0)
-        for id in (edge.source, edge.target)
-        if id == edge.source or machine.driver_of(id) is not machine.driver_of(edge.source)
-    )
+def _edge_report(machine: Machine, edge: Edge, counts: Counts) -> EdgeReport:
+    ends = {id(d): d for d in map(machine.driver_of, (edge.source, edge.target))}
+    copied = sum(driver.segment.ledger.copied.get(edge, 0) for driver in ends.values())
     link = machine.links.get(edge)
     if link is not None:
-        report = link.report()
-        fields: dict[str, Any] = {name: getattr(report, name) for name in _LINK_FIELDS}
-        return EdgeReport(copied_bytes=copied, **fields)
-    ledger = machine.driver_of(edge.target).segment.ledger
-    deliveries = [delivery for delivery in ledger.deliveries if delivery.edge == edge]
-    sent = sum(ledger.value(delivery.sent) for delivery in deliveries)
-    received = sum(ledger.value(delivery.received) for delivery in deliveries)
+        return replace(link.report(), copied_bytes=copied)
+    sent, received = counts.sent_over[edge], counts.received_over[edge]
     lost = {"abandoned": sent - received} if sent > received else {}
     return EdgeReport(sent=sent, received=received, dropped=lost, copied_bytes=copied)
-
-
-_LINK_FIELDS = ("sent", "received", "dropped", "in_flight", "credits", "max_items", "bytes")
 
 
 def unbalanced(machine: Machine) -> Iterator[str]:

@@ -193,7 +193,5 @@ def _explain(driver: Driver, plan: Plan) -> str:
         params = ", ".join(f"{name}={value!r}" for name, value in node.params.items())
         lines.append(f"#   p{number} = {id}: {type(node.node).__name__}({params})")
     driver.compile()
-    for chunk in segment.chunks:
-        fast, _, _ = chunk.source.partition("def checked(")
-        lines.append(fast.removesuffix("async ").rstrip())
+    lines += [chunk.source.rstrip() for chunk in segment.chunks]
     return "\n".join(lines) + "\n"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import linecache
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import count
 from types import CodeType, FrameType, TracebackType
@@ -56,12 +56,34 @@ class Step:
 
 
 class Writer:
-    """Collects lines of source, four spaces an indent, and the steps they stand for."""
+    """Collects lines of source, four spaces an indent, and the steps they stand for.
+
+    Names that a function uses often become parameters of it, whose defaults are
+    filled in when the code is loaded: a local costs less than a global.
+    """
 
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.steps: dict[int, Step] = {}
         self.handed: list[Step] = []
+        self._head = (0, "", "")
+        self._used: dict[str, None] = {}
+
+    def begin(self, head: str, parameter: str) -> int:
+        """Begin a function; returns the number of its first line."""
+        self._used.clear()
+        self._head = (self.add(0, ""), head, parameter)
+        return self._head[0]
+
+    def uses(self, name: str) -> None:
+        """Make a name a parameter of the function."""
+        self._used[name] = None
+
+    def end(self) -> None:
+        """Write the head of the function, now that its parameters are known."""
+        line, head, parameter = self._head
+        parameters = [parameter, *(f"{name}=None" for name in self._used)]
+        self.lines[line - 1] = f"{head}({', '.join(parameters)}):"
 
     def add(self, indent: int, text: str) -> int:
         """Append a line; returns its number, from 1."""
@@ -73,9 +95,9 @@ class Writer:
         """Number of the line that `add` will write."""
         return len(self.lines) + 1
 
-    def mark(self, line: int, step: Step) -> None:
-        """Note what a line stands for; several items may be handed on in one."""
-        self.steps[line] = step
+    def mark(self, step: Step, line: int | None = None) -> None:
+        """Note what a line stands for: the step's own, or another that belongs to it."""
+        self.steps[line or step.line] = step
         self.handed.append(step)
 
 
@@ -96,7 +118,6 @@ class Chunk:
         handed: all steps.
         ledger: the segment's.
         shared: whether another branch holds what enters a node, too.
-        functions: by name, once loaded.
     """
 
     source: str
@@ -104,13 +125,21 @@ class Chunk:
     handed: frozenset[Step]
     ledger: Ledger
     shared: Callable[[str], bool]
-    functions: dict[str, Callable[..., Any]] = field(default_factory=dict[str, Callable[..., Any]])
 
-    def load(self, environment: dict[str, Any]) -> None:
-        """Execute the source; its functions see ``environment`` and nothing else."""
+    def load(self, environment: dict[str, Any]) -> Callable[..., Any]:
+        """Execute the source; its functions see ``environment`` and nothing else.
+
+        Returns:
+            The function ``run``.
+        """
         scope: dict[str, Any] = {**environment, SEGMENT: self}
         exec(_compile(self.source), scope)
-        self.functions.update({name: scope[name] for name in scope.keys() - environment.keys()})
+        own = [scope[name] for name in scope.keys() - environment.keys() if callable(scope[name])]
+        for function in own:
+            names = function.__code__.co_varnames[1 : function.__code__.co_argcount]
+            function.__defaults__ = tuple(scope[name] for name in names)
+        run: Callable[..., Any] = scope["run"]
+        return run
 
     def show(self) -> None:
         """Make the source visible to tracebacks and debuggers."""

@@ -116,7 +116,7 @@ class Concurrent(Node):
                 raise CallTimeout(f"it took longer than {timeout} s and was cancelled") from None
         process = node.process
         if timeout is not None:
-            process = limited(node, self._kind, timeout, Guard())
+            process = limited(process, self._kind, timeout, Guard())
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(
             self._threads, _collect_plain, process, self._kind, arguments

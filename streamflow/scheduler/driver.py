@@ -7,12 +7,13 @@ gate and at its links; within a window only generated code runs.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Final, cast
 
 from streamflow.errors import DeadlockError, NodeError
 from streamflow.events import End, Event, Interrupt, Start
+from streamflow.flow.link import Link
 from streamflow.flow.merge import ALL, Merge
 from streamflow.metrics import FOLD
 from streamflow.scheduler.failure import node_error
@@ -24,6 +25,10 @@ from streamflow.scheduler.window import LARGEST, Window
 
 SAMPLE: Final = 64
 """One item of so many is timed and checked."""
+
+
+MANY: Final = 4
+"""Full windows to take at once from a sequence: it is all there, nobody waits for it."""
 
 
 class Driver:
@@ -42,7 +47,7 @@ class Driver:
         self.stopping = False
         self._exact = exact
         self._samples = 0
-        self._unsampled = SAMPLE  # so that the first item of all is checked
+        self._unsampled = SAMPLE - 1  # so that the first item of all is checked
         self._task: asyncio.Task[Any] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._in_hand = self._pulling = False
@@ -59,14 +64,14 @@ class Driver:
 
     def compile(self) -> None:
         """Compile the entries that the segment's own input needs."""
-        head = self.segment.nodes[self.segment.head]
-        if head.shape.is_source or head.node.is_streaming:
-            self.segment.entry(head.id, None)
+        head, shape = self.segment.head, self.segment.nodes[self.segment.head].shape
+        if shape.is_source or self.segment.nodes[head].node.is_streaming:
+            self.segment.entry(head, None, counted=shape.kind.is_async)
             return
         for inlet in self.inlets:
-            self.segment.entry(inlet.node, inlet.port, inlet.edge)
+            self.segment.entry(inlet.node, inlet.port, inlet.edge, counted=True)
         if not self.inlets:
-            self.segment.entry(head.id, next(iter(head.shape.inputs)))
+            self.segment.entry(head, next(iter(shape.inputs)), counted=True)
 
     async def drive(self) -> None:
         """Run until the input has ended, or `stop` was called.
@@ -86,20 +91,40 @@ class Driver:
         head = self.segment.nodes[self.segment.head]
         process = self.segment.instances[head.id].process
         if head.node.is_streaming:
-            await self._feed_from(process(self._stream()), self.segment.entry(head.id, None))
+            await self._feed_from(process(self._stream()), head.id, None)
         elif self.inputs is not None:
-            port = next(iter(head.shape.inputs))
-            await self._feed_from(self.inputs, self.segment.entry(head.id, port))
+            await self._feed_from(self.inputs, head.id, next(iter(head.shape.inputs)))
         elif head.shape.is_source:
             self._start()
-            await self._feed_from(process(), self.segment.entry(head.id, None))
+            await self._feed_from(process(), head.id, None)
         await self._feed_from_links()
 
-    async def _feed_from(self, source: Any, entry: Entry) -> None:
+    async def _feed_from(self, source: Any, node: str, port: str | None) -> None:
         if hasattr(source, "__aiter__"):
+            entry = self.segment.entry(node, port, counted=True)
             await self._pull_async(aiter(source), entry)
+        elif isinstance(source, Sequence):
+            entry = self.segment.entry(node, port, counted=True)
+            await self._slice(cast("Sequence[Any]", source), entry)
         else:
-            await self._pull(iter(source), entry)
+            await self._pull(iter(source), self.segment.entry(node, port))
+
+    async def _slice(self, source: Sequence[Any], entry: Entry) -> None:
+        """Feed from a sequence, a slice at a time."""
+        position = 0
+        while position < len(source) and not self.stopping:
+            if self.segment.gate.closed:
+                await self._passage()
+            if self.inlets:
+                await self._serve_inlets()
+            size = self.window.size
+            if size == LARGEST:
+                size *= MANY
+            batch = source[position : position + size]
+            position += len(batch)
+            await self._run_batch(entry, batch)
+            if self.window.turn():
+                await asyncio.sleep(0)
 
     async def _pull(self, source: Iterator[Any], entry: Entry) -> None:
         """Feed from a plain iterator, a window at a time and no item ahead."""
@@ -111,7 +136,7 @@ class Driver:
                 if self.inlets:
                     await self._serve_inlets()
                 size = self.window.size
-                if self._sample(size):
+                if self._due(size):
                     items: Iterator[Any] = islice(source, 1)
                     if self.inputs is None:
                         items = timed(items, self.segment.ledger.histogram(head).add)
@@ -136,7 +161,7 @@ class Driver:
                 item = await self._next(source)
                 if item is _NOTHING:
                     return
-                await self._run(entry, iter((item,)), checked=self._sample(1))
+                await self._run_batch(entry, (item,))
                 if self.window.turn():
                     await asyncio.sleep(0)
         finally:
@@ -155,19 +180,14 @@ class Driver:
             self._task.uncancel()
             return _NOTHING
         except NodeError:  # a concurrent node knows which item it was
-            self._count_source_failure()
+            self.segment.ledger.failed_once(self.segment.head)
             raise
         except Exception as error:
-            self._count_source_failure()
+            self.segment.ledger.failed_once(self.segment.head)
             raise node_error(self.segment.head, "process", error) from error
         finally:
             self._pulling = False
             self.window.rest()
-
-    def _count_source_failure(self) -> None:
-        counter = self.segment.ledger.counter()
-        self.segment.ledger.counts[counter] = 1
-        self.segment.ledger.failures.append((self.segment.head, ((1, counter),)))
 
     async def _feed_from_links(self) -> None:
         while not self._ended():
@@ -209,33 +229,42 @@ class Driver:
             batch = inlet.link.take(min(self.window.size, room)) if room > 0 else None
             if batch:
                 busy = True
-                entry = self.segment.entry(inlet.node, inlet.port, inlet.edge)
-                await self._run_batch(inlet, entry, batch)
+                entry = self.segment.entry(inlet.node, inlet.port, inlet.edge, counted=True)
+                await self._run_batch(entry, batch, inlet.link)
         return busy
 
-    async def _run_batch(self, inlet: Inlet, entry: Entry, batch: list[Any]) -> None:
+    async def _run_batch(
+        self, entry: Entry, batch: Sequence[Any], link: Link | None = None
+    ) -> None:
+        """Run a batch, some of it checked; what is left of it goes back to its link."""
         items = iter(batch)
+        checked = self._due(len(batch))
         try:
-            if self._sample(len(batch)):
-                # Another place each time: behind a merge only every other item
-                # may reach a node, and always the same one of a batch.
-                await self._run(entry, islice(items, (self._samples - 1) * 7 % len(batch)))
-                await self._run(entry, islice(items, 1), checked=True)
+            if checked:
+                if link is not None:
+                    # Another place each time: behind a merge only every other item
+                    # may reach a node, and always the same one of a batch.
+                    await self._run(entry, islice(items, self._samples * 7 % len(batch)))
+                await self._run(entry, islice(items, checked), checked=True)
             await self._run(entry, items)
         finally:
             rest = list(items)
-            if rest:
-                inlet.link.untake(rest)
+            if not entry.is_async:
+                self.segment.ledger.counts[entry.root] += len(batch) - len(rest)
+            if rest and link is not None:
+                link.untake(rest)
 
-    def _sample(self, count: int) -> bool:
-        self._unsampled += count
-        if self._unsampled < SAMPLE and not self._exact:
-            return False
-        self._unsampled = 0
-        self._samples += 1
-        if self._samples % FOLD == 0:
-            self.segment.ledger.fold()
-        return True
+    def _due(self, count: int) -> int:
+        """How many of the next items to check: one in 64, the very first among them."""
+        if self._exact:
+            return count
+        due, self._unsampled = divmod(self._unsampled + count, SAMPLE)
+        if due:
+            self._samples += due
+            if self._samples & FOLD:
+                self.segment.ledger.fold()
+                self._samples = 0
+        return due
 
     async def _run(self, entry: Entry, items: Iterator[Any], *, checked: bool = False) -> int:
         """Run generated code over some items; returns how many there were."""
@@ -275,8 +304,7 @@ class Driver:
     async def _stream(self) -> AsyncIterator[Any]:
         """The whole input, for a streaming node."""
         head, ledger = self.segment.head, self.segment.ledger
-        received = ledger.counter()
-        ledger.received_directly(head, received)
+        received = ledger.received_directly(head)
         source = self._stream_links() if self.inputs is None else iterate(self.inputs)
         async for item in source:
             if self.segment.gate.closed:

@@ -80,26 +80,22 @@ def _write_branch(emitter: Emitter, edges: list[Edge], item: Item, indent: int) 
 
 
 def _write_call(emitter: Emitter, edge: Edge, item: Item, result: str, indent: int) -> Item:
-    node, ledger, record = edge.target, emitter.ledger, emitter.record
-    missed, failed, lost, none = (emitter.counter() for _ in range(4))
-    number, shape = emitter.numbers[node], emitter.nodes[node].shape
-    arguments = emitter.arguments(node, edge.target_port, item.variable)
-    call = f"{result} = {'await ' * shape.kind.is_async}p{number}({arguments})"
-    line = emitter.writer.next_line + emitter.checked
-    step = Step(line, item.line, node, item.variable, edge, True, failed, lost, missed)
-
-    def write(at: int) -> None:
-        emitter.writer.mark(emitter.writer.add(at, call), step)
-
-    emitter.timed(number, Place(indent, 0, None), write)
+    node, ledger = edge.target, emitter.ledger
+    missed, failed, lost, none = (ledger.counter() for _ in range(4))
+    wait = "await " * emitter.nodes[node].shape.kind.is_async
+    call = emitter.call(node, edge.target_port, item.variable)
+    line = emitter.writer.add(indent, f"{result} = {wait}{call}")
+    emitter.writer.mark(
+        Step(line, item.line, node, item.variable, edge, True, failed, lost, missed)
+    )
     emitter.writer.add(indent, f"if {result} is None: C[{none}] += 1")
-    arrived = (*item.terms, (-1, missed))
-    record(ledger.deliveries.append, Delivery(node, edge, item.terms, arrived))
-    record(ledger.failures.append, (node, ((1, failed),)))
-    record(ledger.losses.append, Loss(node, "filtered", ((1, none),)))
-    terms = (*arrived, (-1, failed), (-1, lost), (-1, none))
-    record(ledger.emissions[node, "out"].append, terms)
-    return Item(result, line, terms)
+    arrived = ledger.flow(item.flow, minus=(missed,))
+    ledger.deliveries.append(Delivery(node, edge, item.flow, arrived))
+    ledger.failures.append((node, failed))
+    ledger.losses.append(Loss(node, "filtered", ledger.flow(plus=(none,))))
+    emitted = ledger.flow(arrived, minus=(failed, lost, none))
+    ledger.emissions.append((node, emitted))
+    return Item(result, line, emitted)
 
 
 def _write_zip(
@@ -114,17 +110,21 @@ def _write_zip(
     number, result = emitter.numbers[merge], emitter.fresh()
     names = ", ".join(values[port].variable for port in ports)
     absent = " or ".join(f"{values[port].variable} is None" for port in ports)
-    kept = " or ".join(f"q{number}_{index}" for index in range(len(ports)))
+    queues = [f"q{number}_{index}" for index in range(len(ports))]
+    for queue in queues:
+        emitter.writer.uses(queue)
+    kept = " or ".join(queues)
     emitter.writer.add(place.indent, f"if {absent} or {kept}:")
     line = emitter.writer.add(place.indent + 1, f"{result} = join{number}({names})")
-    failed = emitter.counter()
-    emitter.record(emitter.ledger.failures.append, (merge, ((1, failed),)))
+    ledger = emitter.ledger
+    failed = ledger.counter()
+    ledger.failures.append((merge, failed))
     for edge in edges:
-        value, missed = values[edge.target_port], emitter.counter()
-        step = Step(line, value.line, merge, value.variable, edge, True, failed, failed, missed)
-        emitter.writer.mark(line, step)
-        received = (*value.terms, (-1, missed))
-        delivery = Delivery(merge, edge, value.terms, received)
-        emitter.record(emitter.ledger.deliveries.append, delivery)
+        value, missed = values[edge.target_port], ledger.counter()
+        emitter.writer.mark(
+            Step(line, value.line, merge, value.variable, edge, True, failed, failed, missed)
+        )
+        received = ledger.flow(value.flow, minus=(missed,))
+        ledger.deliveries.append(Delivery(merge, edge, value.flow, received))
     emitter.writer.add(place.indent, f"else: {result} = ({names})")
-    emitter.result(merge, Item(result, line, (*item.terms, (-1, failed))), place)
+    emitter.result(merge, Item(result, line, ledger.flow(item.flow, minus=(failed,))), place)

@@ -7,23 +7,23 @@ is what its feeder emitted.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
 from streamflow.graph import Edge
 from streamflow.metrics import Histogram
 
-Terms: TypeAlias = tuple[tuple[int, int], ...]
-"""(sign, counter) pairs; their sum is a number of items."""
+FlowId: TypeAlias = int
+"""A number of items, by its place in the ledger's flows."""
 
 
-class Loss(NamedTuple):
-    """Items that a node lost, by reason."""
+class Flow(NamedTuple):
+    """A number of items: the sum of earlier flows, and counters added and taken away."""
 
-    node: str
-    reason: str
-    terms: Terms
+    feeders: tuple[FlowId, ...]
+    plus: tuple[int, ...]
+    minus: tuple[int, ...]
 
 
 class Delivery(NamedTuple):
@@ -31,8 +31,27 @@ class Delivery(NamedTuple):
 
     node: str
     edge: Edge | None
-    sent: Terms
-    received: Terms
+    sent: FlowId
+    received: FlowId
+
+
+class Loss(NamedTuple):
+    """Items that a node lost, and why."""
+
+    node: str
+    reason: str
+    flow: FlowId
+
+
+class Counts(NamedTuple):
+    """What a ledger says at one moment."""
+
+    received: Counter[str]
+    emitted: Counter[str]
+    failed: Counter[str]
+    dropped: dict[str, Counter[str]]
+    sent_over: Counter[Edge]
+    received_over: Counter[Edge]
 
 
 @dataclass
@@ -41,16 +60,22 @@ class Ledger:
 
     Attributes:
         counts: written by generated code, by index.
-        emissions: (node, port) → what it emitted.
+        flows: numbers of items, each after those it is made of.
+        emissions: (node, what it emitted on one port).
+        deliveries: to nodes.
+        losses: of nodes, other than to failures.
+        failures: (node, counter of items it failed on).
+        copied: bytes copied for an edge.
     """
 
     counts: list[int] = field(default_factory=list[int])
-    emissions: dict[tuple[str, str], list[Terms]] = field(default_factory=lambda: defaultdict(list))
+    flows: list[Flow] = field(default_factory=list[Flow])
+    emissions: list[tuple[str, FlowId]] = field(default_factory=list[tuple[str, FlowId]])
     deliveries: list[Delivery] = field(default_factory=list[Delivery])
     losses: list[Loss] = field(default_factory=list[Loss])
-    failures: list[tuple[str, Terms]] = field(default_factory=list[tuple[str, Terms]])
+    failures: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
+    broken: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
     times: dict[str, Histogram] = field(default_factory=dict[str, Histogram])
-    broken: dict[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
     copied: dict[Edge, int] = field(default_factory=lambda: defaultdict(int))
 
     def counter(self) -> int:
@@ -58,53 +83,66 @@ class Ledger:
         self.counts.append(0)
         return len(self.counts) - 1
 
-    def value(self, terms: Terms) -> int:
-        """What some terms add up to."""
-        counts = self.counts
-        return sum(sign * counts[index] for sign, index in terms)
+    def flow(
+        self,
+        *feeders: FlowId,
+        plus: tuple[int, ...] = (),
+        minus: tuple[int, ...] = (),
+    ) -> FlowId:
+        """A new number of items."""
+        self.flows.append(Flow(feeders, plus, minus))
+        return len(self.flows) - 1
 
     def lose(self, node: str, reason: str, counter: int) -> None:
         """Count an item that broke off in a node for another reason than its own failure."""
         self.counts[counter] += 1
-        self.broken[node, reason] = self.broken.get((node, reason), 0) + 1
+        self.broken[node, reason] += 1
 
-    def received_directly(self, node: str, counter: int) -> None:
-        """Note a counter of items that entered a node by another way than a call."""
-        self.deliveries.append(Delivery(node, None, ((1, counter),), ((1, counter),)))
+    def received_directly(self, node: str) -> int:
+        """A new counter, of items that enter a node by another way than a call."""
+        counter = self.counter()
+        flow = self.flow(plus=(counter,))
+        self.deliveries.append(Delivery(node, None, flow, flow))
+        return counter
 
-    def emitted(self, node: str) -> int:
-        """Items that a node emitted, on all ports."""
-        return sum(
-            self.value(terms)
-            for (id, _), all_terms in self.emissions.items()
-            if id == node
-            for terms in all_terms
-        )
+    def failed_once(self, node: str) -> None:
+        """Count a failure outside of generated code."""
+        counter = self.counter()
+        self.counts[counter] = 1
+        self.failures.append((node, counter))
 
-    def received(self, node: str) -> int:
-        """Items that entered a node."""
-        return sum(self.value(d.received) for d in self.deliveries if d.node == node)
-
-    def failed(self, node: str) -> int:
-        """Items that a node failed on."""
-        return sum(self.value(terms) for id, terms in self.failures if id == node)
-
-    def dropped(self, node: str) -> dict[str, int]:
-        """Items that a node lost, by reason."""
-        found: dict[str, int] = {}
-        for loss in self.losses:
-            if loss.node == node and (count := self.value(loss.terms)):
-                found[loss.reason] = found.get(loss.reason, 0) + count
-        for (id, reason), count in self.broken.items():
-            if id == node:
-                found[reason] = found.get(reason, 0) + count
-        return found
+    def histogram(self, node: str) -> Histogram:
+        """Durations of a node's calls."""
+        return self.times.setdefault(node, Histogram())
 
     def fold(self) -> None:
         """Sort the durations that have gathered into their histograms."""
         for histogram in self.times.values():
             histogram.fold()
 
-    def histogram(self, node: str) -> Histogram:
-        """Durations of a node's calls."""
-        return self.times.setdefault(node, Histogram())
+    def _values(self) -> list[int]:
+        counts, values = self.counts, list[int]()
+        for feeders, plus, minus in self.flows:
+            value = sum(values[feeder] for feeder in feeders)
+            value += sum(counts[counter] for counter in plus)
+            values.append(value - sum(counts[counter] for counter in minus))
+        return values
+
+    def read(self) -> Counts:
+        """Numbers of items, by node and by edge."""
+        values = self._values()
+        read = Counts(Counter(), Counter(), Counter(), defaultdict(Counter), Counter(), Counter())
+        for delivery in self.deliveries:
+            read.received[delivery.node] += values[delivery.received]
+            if delivery.edge is not None:
+                read.sent_over[delivery.edge] += values[delivery.sent]
+                read.received_over[delivery.edge] += values[delivery.received]
+        for node, flow in self.emissions:
+            read.emitted[node] += values[flow]
+        for node, counter in self.failures:
+            read.failed[node] += self.counts[counter]
+        for loss in self.losses:
+            read.dropped[loss.node][loss.reason] += values[loss.flow]
+        for (node, reason), count in self.broken.items():
+            read.dropped[node][reason] += count
+        return read

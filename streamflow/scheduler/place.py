@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 from streamflow.flow.link import Link
 from streamflow.graph import Edge
-from streamflow.scheduler.ledger import Terms
+from streamflow.scheduler.ledger import FlowId
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Item:
 
     variable: str
     line: int
-    terms: Terms
+    flow: FlowId
 
 
 def count_feeders(consumers: Consumers) -> Counter[str]:

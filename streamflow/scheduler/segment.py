@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from time import perf_counter_ns
+from functools import partial
 from typing import Any
 
 from streamflow.context import NodeContext
@@ -21,10 +21,10 @@ from streamflow.flow.merge import Merge, Zip
 from streamflow.flow.signal import Signal
 from streamflow.graph import ERROR_PORT, Edge, GraphNode
 from streamflow.node import Node, Out
-from streamflow.scheduler.chunk import Chunk, Writer
+from streamflow.scheduler.chunk import Chunk
 from streamflow.scheduler.emit import Emitter
 from streamflow.scheduler.failure import node_error
-from streamflow.scheduler.guard import ODD, Guard, limited, refuse, timed, timed_async
+from streamflow.scheduler.guard import ODD, Guard, limited, observed
 from streamflow.scheduler.ledger import Ledger
 from streamflow.scheduler.place import Consumers
 from streamflow.scheduler.plan import SegmentPlan
@@ -36,16 +36,17 @@ class Entry:
     """Compiled functions that take items in at one place.
 
     Attributes:
-        fast: takes an iterator of items; returns how many there were.
-        checked: the same, timed, with results looked at.
+        fast: takes an iterator of items; returns how many there were, unless
+            the caller counts them.
+        checked: the same code over calls that are timed and looked at.
         is_async: whether they are coroutine functions.
-        chunk: where they come from.
+        root: counter of the items that came in.
     """
 
     fast: Callable[[Iterator[Any]], Any]
     checked: Callable[[Iterator[Any]], Any]
     is_async: bool
-    chunk: Chunk
+    root: int
 
 
 class Segment:
@@ -84,11 +85,17 @@ class Segment:
         self.ledger, self.arrived, self.guard = Ledger(), Signal(), Guard()
         self.chunks: list[Chunk] = []
         self._collect, self._shared = collect, shared
-        self._entries: dict[tuple[str, str | None], Entry] = {}
+        self._entries: dict[tuple[str, str | None, bool], Entry] = {}
         self._emits = frozenset(
             id
             for id, node in self.nodes.items()
             if node.shape.takes_context and not isinstance(node.node, Merge)
+        )
+        self._methods = frozenset(
+            id
+            for id, node in self.nodes.items()
+            if getattr(instances[id].process, "__self__", None) is instances[id]
+            and node.options.timeout is None
         )
         self._environment: dict[str, Any] | None = None
 
@@ -102,73 +109,86 @@ class Segment:
         """Nodes that want to see control events."""
         return frozenset(id for id, node in self.nodes.items() if node.shape.handles_events)
 
-    def entry(self, node: str, port: str | None, edge: Edge | None = None) -> Entry:
+    def entry(
+        self, node: str, port: str | None, edge: Edge | None = None, *, counted: bool = False
+    ) -> Entry:
         """Functions for items that enter ``node.port``, or that ``node`` emits (no port).
 
         Compiled when first asked for.
+
+        Args:
+            node: where the items enter.
+            port: its input port, or None.
+            edge: the edge they come over, if any.
+            counted: whether the caller counts the items.
         """
-        key = (node, port if edge is None else edge.name)
+        key = (node, port if edge is None else edge.name, counted)
         if key not in self._entries:
-            self._entries[key] = self._compile(node, port, edge)
+            self._entries[key] = self._compile(node, port, edge, counted=counted)
         return self._entries[key]
 
-    def _compile(self, node: str, port: str | None, edge: Edge | None) -> Entry:
-        writer = Writer()
-        numbers = {id: number for number, id in enumerate(self.nodes)}
-        emitter = Emitter(self.nodes, numbers, self.consumers, self.ledger, writer, self._emits)
-        is_async = emitter.entry(node, port, edge)
-        source = "\n".join(writer.lines) + "\n"
-        handed = frozenset(writer.handed)
+    def _compile(self, node: str, port: str | None, edge: Edge | None, *, counted: bool) -> Entry:
+        emitter = Emitter(self.nodes, self.consumers, self.ledger, self._emits, self._methods)
+        root = emitter.entry(node, port, edge, counted=counted)
+        writer = emitter.writer
+        source, handed = "\n".join(writer.lines) + "\n", frozenset(writer.handed)
         chunk = Chunk(source, writer.steps, handed, self.ledger, self._shared)
-        chunk.load(self.environment)
         self.chunks.append(chunk)
-        functions = chunk.functions
-        return Entry(functions["fast"], functions["checked"], is_async, chunk)
+        environment = self._environment = self._environment or self._make_environment()
+        is_async = emitter.awaits(node, calls=port is not None)
+        fast, checked = chunk.load(environment), chunk.load(environment | self._observed())
+        return Entry(fast, checked, is_async, root)
 
-    @property
-    def environment(self) -> dict[str, Any]:
+    def _make_environment(self) -> dict[str, Any]:
         """Names that generated code sees."""
-        if self._environment is None:
-            self._environment = {
-                "C": self.ledger.counts,
-                "Out": Out,
-                "failed": self._failed,
-                "gate": self.gate,
-                "no_port": self._no_port,
-                "now": perf_counter_ns,
-                "odd": self._odd,
-                "passage": self.passage,
-                "sresults": self._collect,
-                "timed": timed,
-                "timed_async": timed_async,
-            }
-            for number, id in enumerate(self.nodes):
-                self._environment.update(self._names(number, id))
-            for consumers in self.consumers.values():
-                for consumer in consumers:
-                    if consumer.link is not None:
-                        self._environment[f"s{consumer.name}"] = consumer.link.try_send
-                        self._environment[f"w{consumer.name}"] = consumer.link.send
-        return self._environment
+        environment: dict[str, Any] = {
+            "C": self.ledger.counts,
+            "Out": Out,
+            "failed": self._failed,
+            "gate": self.gate,
+            "no_port": self._no_port,
+            "passage": self.passage,
+            "sresults": self._collect,
+        }
+        for number, id in enumerate(self.nodes):
+            environment |= self._names(number, id)
+        for consumers in self.consumers.values():
+            for consumer in consumers:
+                if consumer.link is not None:
+                    environment[f"s{consumer.name}"] = consumer.link.try_send
+                    environment[f"w{consumer.name}"] = consumer.link.send
+        return environment
 
     def _names(self, number: int, id: str) -> dict[str, Any]:
-        node, instance = self.nodes[id], self.instances[id]
-        timeout, process = node.options.timeout, instance.process
-        if timeout is not None:
-            process = limited(instance, node.shape.kind, timeout, self.guard)
+        instance = self.instances[id]
         names: dict[str, Any] = {
-            f"p{number}": process,
-            f"T{number}": self.ledger.histogram(id),
-            f"t{number}": self.ledger.histogram(id).raw.append,
-            f"odd{number}": ODD if len(node.outputs) > 1 else ODD | {Out},
+            f"p{number}": self._process(id),
+            f"o{number}": instance,
             f"e{number}": self.contexts[id].emitted,
-            f"d{number}": lambda: self._drain(id),
+            f"d{number}": partial(self._drain, id),
         }
         if isinstance(instance, Zip):
             names[f"join{number}"] = instance.join
             for index, queue in enumerate(instance.waiting.values()):
                 names[f"q{number}_{index}"] = queue
         return names
+
+    def _process(self, id: str) -> Callable[..., Any]:
+        node, process = self.nodes[id], self.instances[id].process
+        if node.options.timeout is not None:
+            return limited(process, node.shape.kind, node.options.timeout, self.guard)
+        return process.__func__ if id in self._methods else process
+
+    def _observed(self) -> dict[str, Any]:
+        """The calls of the environment, each with its histogram and its check."""
+        calls: dict[str, Any] = {}
+        for number, (id, node) in enumerate(self.nodes.items()):
+            odd = ODD if len(node.outputs) > 1 else ODD | {Out}
+            add = self.ledger.histogram(id).raw.append
+            if node.shape.kind.is_generator:  # one call may yield any number
+                add = self.ledger.histogram(id).add
+            calls[f"p{number}"] = observed(self._process(id), node.shape.kind, add, id, odd)
+        return calls
 
     async def passage(self) -> None:
         """Wait while the gate is closed."""
@@ -202,9 +222,6 @@ class Segment:
     def _no_port(self, id: str, port: str) -> None:
         known = ", ".join(self.nodes[id].outputs)
         raise TypeError(f"it emitted to port {port!r}, but has only {known}")
-
-    def _odd(self, number: int, result: Any) -> None:
-        refuse(self.plan.nodes[number], result)
 
     def explain_error(self, error: Exception) -> NodeError:
         """The structured error for an exception that came out of generated code."""

@@ -10,11 +10,13 @@ import asyncio
 import math
 import selectors
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from concurrent.futures import Executor
+from typing import Any, TypeVar, TypeVarTuple, Unpack
 
 from streamflow.clock import Clock
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 class VirtualClock(Clock):
@@ -125,9 +127,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """
         self._clock_resolution = max(1e-9, 2 * math.ulp(self.time()))
 
-    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[Unpack[Ts]], T], *args: Unpack[Ts]
+    ) -> asyncio.Future[T]:
         """As in any loop; time stands still until the call has returned."""
-        future: asyncio.Future[Any] = super().run_in_executor(executor, func, *args)
+        future = super().run_in_executor(executor, func, *args)
         self._outside += 1
         future.add_done_callback(self._came_back)
         return future

@@ -73,7 +73,7 @@ class leak_check:  # noqa: N801 - used as contextlib's `suppress` and `closing` 
         while error is None and (left := self._left()):
             if monotonic() > deadline:
                 raise self._error(left)
-            sleep(PERIOD)
+            self._pause()
 
     async def __aenter__(self) -> Self:
         return self.__enter__()
@@ -88,9 +88,13 @@ class leak_check:  # noqa: N801 - used as contextlib's `suppress` and `closing` 
         while error is None and (left := self._left()):
             if monotonic() > deadline:
                 raise self._error(left)
-            # Not asyncio's sleep alone: threads end in real time, the loop's may be virtual.
-            sleep(PERIOD)
+            self._pause()
             await asyncio.sleep(0)
+
+    def _pause(self) -> None:
+        # In real time, also inside a coroutine: threads and processes end in that,
+        # whatever the loop's time is.
+        sleep(PERIOD)
 
     def _look(self) -> Found:
         return {
@@ -143,7 +147,7 @@ def descriptors() -> dict[Any, str]:
     for name in os.listdir(folder):  # noqa: PTH208 - one descriptor fewer to tell apart
         target = ""
         with suppress(OSError):
-            target = os.readlink(folder / name)
+            target = str((folder / name).readlink())
         with suppress(OSError):
             # The one that listed the folder is closed by now.
             os.fstat(int(name))
@@ -166,7 +170,8 @@ def tasks() -> dict[Any, str]:
 def children() -> dict[Any, str]:
     """Child processes, but multiprocessing's helpers."""
     found: dict[Any, str] = {
-        process.pid: f"{process.pid} {process.name}" for process in multiprocessing.active_children()
+        process.pid: f"{process.pid} {process.name}"
+        for process in multiprocessing.active_children()
     }
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):

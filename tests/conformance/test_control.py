@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 import streamflow as sf
 from streamflow import events
 from streamflow.graph import PlacementName
+from streamflow.ports import Ports
+from tests.support.waiting import until
 
 
 class Listener(sf.Node):
@@ -30,7 +32,7 @@ class Listener(sf.Node):
 class Announcer(sf.Node):
     """A source that sends an event between its items."""
 
-    inputs = {}
+    inputs: ClassVar[Ports] = {}
 
     def __init__(self, event: events.Event) -> None:
         self.event = event
@@ -86,8 +88,7 @@ async def test_pause_holds_items_and_resume_goes_on_in_order(
     source >> pipeline.add(sf.node(seen.append), on=on)
 
     async with pipeline.start() as execution:
-        while len(seen) < 10:
-            await asyncio.sleep(0.001)
+        await until(lambda: len(seen) >= 10)
         await execution.pause()
         await asyncio.sleep(0.05)
         held = len(seen)
@@ -95,8 +96,7 @@ async def test_pause_holds_items_and_resume_goes_on_in_order(
         assert len(seen) == held
         assert execution.state == "paused"
         await execution.resume()
-        while len(seen) < held + 10:
-            await asyncio.sleep(0.001)
+        await until(lambda: len(seen) >= held + 10)
 
     assert seen == list(range(len(seen)))
     assert execution.state == "cancelled"
@@ -203,8 +203,7 @@ async def test_flush_drops_what_waits_and_counts_it(
     seen: list[int] = []
 
     async def slow(x: int) -> None:
-        while not gate.is_set():
-            await asyncio.sleep(0.001)
+        await until(gate.is_set)
         seen.append(x)
 
     head = pipeline.add(sf.node(lambda x: x), id="head")
@@ -262,16 +261,15 @@ async def test_a_failing_body_ends_the_run_at_once_and_cleans_up(
     source = pipeline.add(sf.node(forever))
     source >> pipeline.add(Node(), on=on)
 
-    with pytest.raises(KeyError):
-        async with pipeline.start() as execution:
+    execution = pipeline.start()
+
+    async def body() -> None:
+        async with execution:
             await asyncio.sleep(0)
             raise KeyError("mine")
 
+    with pytest.raises(KeyError):
+        await body()
+
     assert cleaned == ["node"]
     assert execution.state == "cancelled"
-
-
-async def until(condition: Any) -> None:
-    """Let others run until a condition holds; the test's watchdog ends what never does."""
-    while not condition():
-        await asyncio.sleep(0.001)

@@ -189,12 +189,24 @@ def test_an_error_names_shape_and_dtype_but_no_megabytes(
     assert len(str(caught.value)) < 300
 
 
+def unawaited(x: int) -> Any:
+    return asynchronous(x)
+
+
+def uniterated(x: int) -> Any:
+    return generator(x)
+
+
+def misdirected(x: int) -> Any:
+    return sf.Out("other", x)
+
+
 @pytest.mark.parametrize(
     ("function", "words"),
     [
-        (lambda x: asynchronous(x), "returned a coroutine object"),
-        (lambda x: generator(x), "returned a generator object"),
-        (lambda x: sf.Out("other", x), "emitted to port 'other', but has only 'out'"),
+        (unawaited, "returned a coroutine object"),
+        (uniterated, "returned a generator object"),
+        (misdirected, "emitted to port 'other', but has only 'out'"),
     ],
 )
 def test_a_result_that_cannot_be_meant_is_refused(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 import streamflow as sf
 from streamflow.graph import PlacementName
+from streamflow.ports import Ports
 
 # Functions under test are untyped items in, untyped items out.
 
@@ -72,7 +73,7 @@ def test_none_is_counted_as_filtered(on: PlacementName, pipeline: sf.Pipeline) -
 class Split(sf.Node):
     """Sends odd numbers to another port."""
 
-    outputs = {"out": sf.Data(), "odd": sf.Data()}
+    outputs: ClassVar[Ports] = {"out": sf.Data(), "odd": sf.Data()}
 
     def process(self, x: int) -> Any:
         return sf.Out("odd", x) if x % 2 else x

@@ -6,6 +6,7 @@ import asyncio
 import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -34,7 +35,7 @@ def on_threads(*mains: Callable[[], Coroutine[Any, Any, Any]]) -> list[Any]:
     def serve(number: int) -> None:
         try:
             results[number] = asyncio.run(mains[number]())
-        except Exception as error:  # noqa: BLE001 - raised below, on the test's thread
+        except Exception as error:  # raised below, on the test's thread
             results[number] = error
 
     threads = [threading.Thread(target=serve, args=(number,)) for number in range(len(mains))]
@@ -93,7 +94,7 @@ def test_a_link_that_drops_keeps_order_and_counts_the_rest(policy: LinkPolicy) -
 
     _, received = on_threads(lambda: send(link, iter(range(COUNT))), lambda: receive(link))
 
-    assert all(before < after for before, after in zip(received, received[1:], strict=False))
+    assert all(before < after for before, after in pairwise(received))
     assert len(received) + link.dropped.get(policy, 0) == COUNT
     assert link.report().received == len(received)
     assert balanced(link)

@@ -180,5 +180,5 @@ def read_times(path: Path) -> dict[str, list[Fraction]]:
             frames: list[Any] = list(packet.decode())
             for frame in frames:
                 if frame.pts is not None:
-                    times.setdefault(names[packet.stream_index], []).append(frame.pts * base)
+                    times.setdefault(names[packet.stream.index], []).append(frame.pts * base)
     return times

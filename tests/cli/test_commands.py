@@ -1,0 +1,164 @@
+"""The commands: run and graph, and what they say of themselves."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+import streamflow as sf
+from tests.cli.conftest import Invoke, Write
+
+COUNT = """
+@sf.node
+def numbers():
+    yield from range(200)
+
+@sf.node
+def fail_on_seven(number):
+    if number == 7:
+        raise ValueError("seven is too hard")
+
+pipeline = sf.Pipeline("count", numbers, sf.node(lambda x: x if x % 2 else None))
+@sf.node
+def nine():
+    yield from range(9)
+
+failing = sf.Pipeline("failing", nine, fail_on_seven)
+empty = sf.Pipeline("empty")
+
+@sf.node
+async def forever():
+    import asyncio
+    yield 1
+    await asyncio.Event().wait()
+
+endless = sf.Pipeline("endless", forever)
+"""
+
+
+def test_the_version_is_that_of_the_code(invoke: Invoke) -> None:
+    done = invoke("--version")
+
+    assert (done.exit_code, done.stdout) == (0, f"streamflow {sf.__version__}\n")
+
+
+def test_the_package_runs_as_a_program(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["anything", "--version"])
+
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("streamflow", run_name="__main__")
+
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"streamflow {sf.__version__}\n"
+
+
+def test_importing_the_program_runs_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_module("streamflow", run_name="streamflow.__main__")
+
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("command", ["demo", "run", "graph", "nodes"])
+def test_each_command_has_help_and_takes_a_traceback_option(command: str, invoke: Invoke) -> None:
+    done = invoke(command, "-h")
+
+    assert done.exit_code == 0
+    assert "--traceback" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run",),
+        ("graph",),
+        ("bogus",),
+        ("run", "a.py", "--clock", "fast"),
+        ("run", "a.py", "--timeout", "0"),
+        ("graph", "a.py", "--format", "png"),
+    ],
+)
+def test_what_is_not_understood_is_exit_code_2(arguments: tuple[str, ...], invoke: Invoke) -> None:
+    done = invoke(*arguments)
+
+    assert done.exit_code == 2
+    assert "Usage: " in done.stderr
+
+
+def test_run_prints_a_row_per_node_and_per_edge(invoke: Invoke, program: Write) -> None:
+    done = invoke("run", f"{program(COUNT)}:pipeline")
+
+    words = " ".join(done.stdout.split())
+    assert done.exit_code == 0
+    assert words.startswith("count completed in ")
+    assert "numbers 0 200 0 0" in words
+    assert "function 200 100 100 filtered 0" in words
+    assert "numbers.out -> function.in 200 0 0 0" in words
+
+
+def test_run_takes_clock_and_timing(invoke: Invoke, program: Write) -> None:
+    done = invoke("run", program(COUNT), "--clock", "live", "--timing", "exact", "--timeout", 50)
+
+    assert done.exit_code == 0
+    assert " –" not in done.stdout
+
+
+def test_a_node_that_fails_is_named(invoke: Invoke, program: Write) -> None:
+    done = invoke("run", f"{program(COUNT)}:failing")
+
+    assert done.exit_code == 1
+    assert done.stderr == (
+        "Error: node 'fail_on_seven' failed in process on int 7: ValueError: seven is too hard\n"
+    )
+
+
+def test_a_traceback_shows_the_line_that_raised(invoke: Invoke, program: Write) -> None:
+    done = invoke("run", "--traceback", f"{program(COUNT)}:failing")
+
+    assert done.exit_code == 1
+    assert 'raise ValueError("seven is too hard")' in done.stderr
+
+
+def test_a_run_that_takes_too_long_is_ended(invoke: Invoke, program: Write) -> None:
+    done = invoke("run", f"{program(COUNT)}:endless", "--timeout", "0.05")
+
+    assert (done.exit_code, done.stderr) == (1, "Error: endless has not ended after 0.05 s\n")
+
+
+@pytest.mark.parametrize("command", ["run", "graph"])
+def test_a_pipeline_without_nodes_is_refused(command: str, invoke: Invoke, program: Write) -> None:
+    done = invoke(command, f"{program(COUNT)}:empty")
+
+    assert (done.exit_code, done.stderr) == (1, "Error: pipeline 'empty' has no nodes\n")
+
+
+@pytest.mark.parametrize(
+    ("format", "begin"), [("mermaid", "flowchart LR"), ("dot", "digraph"), ("svg", "<svg ")]
+)
+def test_graph_prints_a_drawing(format: str, begin: str, invoke: Invoke, program: Write) -> None:
+    done = invoke("graph", program(COUNT), "--format", format)
+
+    assert done.exit_code == 0
+    assert done.stdout.startswith(begin)
+    assert done.stdout.count("\n") > 3
+
+
+def test_graph_writes_a_file(invoke: Invoke, program: Write, tmp_path: Path) -> None:
+    done = invoke("graph", program(COUNT), "--format", "svg", "-o", tmp_path / "graph.svg")
+
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert ET.parse(tmp_path / "graph.svg").getroot().tag.endswith("svg")  # noqa: S314 - our own
+
+
+def test_graph_says_where_it_cannot_write(invoke: Invoke, program: Write) -> None:
+    done = invoke("graph", program(COUNT), "-o", "nowhere/graph.svg")
+
+    assert (done.exit_code, done.stderr) == (
+        1,
+        "Error: nowhere/graph.svg: No such file or directory\n",
+    )
