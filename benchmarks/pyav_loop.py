@@ -28,7 +28,7 @@ def transcode(source: Path, target: Path, width: int, height: int) -> int:
             stream.thread_type = ThreadType.AUTO
             encoders[stream.index] = add_encoder(writer, stream, width, height)
         for packet in reader.demux(streams):
-            encoder = encoders[packet.stream_index]
+            encoder = encoders[packet.stream.index]
             frames: list[Any] = list(packet.decode())
             for frame in frames:
                 if isinstance(frame, av.VideoFrame):

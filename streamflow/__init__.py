@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
 from streamflow import errors, events
 from streamflow.clock import Clock, LiveClock, OfflineClock
 from streamflow.context import NodeContext
@@ -23,13 +26,15 @@ from streamflow.errors import (
 )
 from streamflow.frames import AudioFrame, VideoFrame
 from streamflow.function import node
-from streamflow.graph import queue
-from streamflow.metrics import Report
 from streamflow.node import Node, NodeInfo, Out
 from streamflow.packet import Packet
-from streamflow.pipeline import Pipeline
 from streamflow.ports import Audio, Data, Table, Value, Video
 from streamflow.registry import Registry, registry
+
+if TYPE_CHECKING:
+    from streamflow.graph import queue
+    from streamflow.metrics import Report
+    from streamflow.pipeline import Pipeline
 
 __version__ = "0.1.0"
 
@@ -72,3 +77,20 @@ __all__ = [
     "queue",
     "registry",
 ]
+
+# What runs a pipeline is imported when it is first asked for: who only writes
+# nodes does not pay for asyncio and the scheduler.
+_HOMES: Final = {"Pipeline": "pipeline", "Report": "metrics", "queue": "graph"}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'streamflow' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"streamflow.{home}"), name)
+    globals()[name] = value  # so that this function is asked once
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -8,10 +8,12 @@ as fast as the machine can. Tests bring a virtual clock of the same shape
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from time import monotonic
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 class Clock:
@@ -52,6 +54,8 @@ class Clock:
 
     async def sleep_until(self, time: float) -> None:
         """Return when the clock shows ``time`` (seconds)."""
+        import asyncio
+
         await asyncio.sleep(max(0.0, time - self.time()))
 
     async def sleep(self, seconds: float) -> None:
@@ -74,6 +78,8 @@ class OfflineClock(Clock):
 
     async def sleep_until(self, time: float) -> None:
         """Let other tasks run once, and return."""
+        import asyncio
+
         await asyncio.sleep(0)
 
     def wait_until(self, time: float) -> bool:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,9 @@ from streamflow.clock import Clock
 from streamflow.events import Event
 from streamflow.ipc.pool import Pool
 from streamflow.state import NodeState
+
+if TYPE_CHECKING:
+    import logging
 
 MAX_EMITTED = 1_024
 """Items that one call may emit through the context before it returns."""
@@ -34,7 +37,6 @@ class NodeContext:
         clock: the execution's clock.
         connected: names of the node's ports, in and out, that an edge ends at;
             None where nobody knows, and then all are to be served.
-        logger: ``streamflow.node.<id>``.
     """
 
     def __init__(
@@ -59,11 +61,17 @@ class NodeContext:
         self.state = NodeState()
         self.clock = clock or Clock()
         self.connected = connected
-        self.logger = logging.getLogger(f"streamflow.node.{node_id}")
         self.emitted: list[tuple[str, Any]] = []
         self.pool = Pool()
         self._charge = charge
         self._send_event = send_event
+
+    @cached_property
+    def logger(self) -> logging.Logger:
+        """``streamflow.node.<id>``."""
+        import logging
+
+        return logging.getLogger(f"streamflow.node.{self.node_id}")
 
     def emit(self, port: str, value: Any) -> None:
         """Emit an item after the ones before it, once the current call has returned.

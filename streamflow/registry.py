@@ -9,12 +9,14 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from streamflow.errors import GraphError, UnknownNodeError
 from streamflow.node import Node
 from streamflow.schema import check_params
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP: Final = "streamflow.nodes"
 
@@ -97,6 +99,8 @@ class Registry:
 
     def _entry_points(self) -> dict[str, EntryPoint]:
         if self._found is None:
+            from importlib.metadata import entry_points
+
             self._found = {snake_case(point.name): point for point in entry_points(group=GROUP)}
         return self._found
 

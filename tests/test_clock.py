@@ -45,7 +45,7 @@ def test_a_live_clock_sleeps_as_long_as_it_takes(monkeypatch: pytest.MonkeyPatch
         slept.append(round(seconds, 3))
 
     monkeypatch.setattr("streamflow.clock.monotonic", Wall())
-    monkeypatch.setattr("streamflow.clock.asyncio.sleep", sleep)
+    monkeypatch.setattr(asyncio, "sleep", sleep)
 
     async def main(clock: Clock) -> None:
         await clock.sleep_until(3)

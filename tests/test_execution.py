@@ -462,3 +462,22 @@ def test_writable_copies_only_what_another_may_see() -> None:
     report = shared.run([1, 2])
     assert report.edges["draw.out -> write.in"].copied_bytes == 32
     assert report.copied_bytes == 32
+
+
+def test_a_sender_is_woken_by_any_room_before_its_receiver_sleeps() -> None:
+    # The zip takes three of left's items beyond the window, and then waits for
+    # right, which only the sender that waits for left can feed.
+    @sf.node
+    def count() -> Iterator[int]:
+        yield from range(200)
+
+    pipeline = sf.Pipeline("narrow")
+    head = pipeline.add(count, on="thread")
+    left = pipeline.add(sf.node(lambda x: x), id="left", on="thread")
+    right = pipeline.add(sf.node(lambda x: x), id="right", on="thread")
+    head >> sf.queue(max_items=32) >> left
+    head >> sf.queue(max_items=32) >> right
+    merge = pipeline.merge(left, right, policy="zip", max_items=3)
+    merge >> sf.node(lambda pair: pair[0])
+
+    assert list(pipeline.run(collect=True).results) == list(range(200))

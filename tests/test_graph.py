@@ -43,6 +43,11 @@ class Reader(Node):
         pass
 
 
+class Pass(Node):
+    def process(self, item: Any) -> Any:
+        return item
+
+
 def chain(*ids: str) -> Graph:
     """Nodes that pass items on, one after the other."""
     graph = Graph()
@@ -204,7 +209,8 @@ def test_a_node_with_one_instance_is_not_entered_twice_at_once() -> None:
 
 
 def test_a_reentrant_node_is() -> None:
-    reentrant = node(reentrant=True)(lambda item: item)
+    reentrant = Pass()
+    reentrant.reentrant = True
 
     added = Graph().add("a", reentrant, NodeOptions(concurrency=2))
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, cast
 
-import pyarrow
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -129,7 +129,7 @@ def test_what_is_no_port_is_refused_by_name(port: Any) -> None:
         normalize({"in": port})
 
 
-RECORD_BATCH = cast("Any", pyarrow).RecordBatch
+RECORD_BATCH = cast("Any", pa).RecordBatch
 
 
 class Sharp(VideoFrame):

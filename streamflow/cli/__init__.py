@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import io
 import sys
+from typing import Final
 
 __all__ = ["main"]
+
+INTERRUPTED: Final = 130
+"""Exit code after Ctrl-C, as shells have it: 128 and the number of the signal."""
 
 
 def main() -> None:
@@ -18,6 +22,10 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             # A terminal that cannot show an arrow or a µ must not end a run.
             stream.reconfigure(errors="replace")
-    from streamflow.cli.commands import streamflow
-
+    try:
+        from streamflow.cli.commands import streamflow
+    except KeyboardInterrupt:
+        # From here on the commands see to it themselves.
+        print("stopped", file=sys.stderr)
+        sys.exit(INTERRUPTED)
     streamflow(prog_name="streamflow")

@@ -13,10 +13,8 @@ from typing import Any, Final
 
 import click
 
+from streamflow.cli import INTERRUPTED
 from streamflow.errors import NodeError, StreamflowError
-
-INTERRUPTED: Final = 130
-"""Exit code after Ctrl-C, as shells have it: 128 and the number of the signal."""
 
 TRACEBACK: Final = "streamflow.traceback"
 """Where a context keeps whether a traceback is wanted."""

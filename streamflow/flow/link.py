@@ -218,6 +218,20 @@ class Link:
             self._forget()
         return items
 
+    @property
+    def has_room(self) -> bool:
+        """Whether an item more might fit."""
+        return len(self.queue) < self.max_items
+
+    def offer(self) -> None:
+        """Wake senders if there is any room at all: the receiver is about to sleep.
+
+        While it is awake they sleep until the queue is half empty, so that a
+        wake-up is worth a window. But what it waits for may come from them.
+        """
+        if self.room.waiters and self.has_room:
+            self.room.wake()
+
     def untake(self, items: list[Any]) -> None:
         """Give back, in order, items that were taken but not processed."""
         self.queue.extendleft(reversed(items))

@@ -122,7 +122,7 @@ class Concurrent(Node):
             self._threads, _collect_plain, process, self._kind, arguments
         )
 
-    async def flush(self) -> AsyncIterator[Any]:  # type: ignore[override]
+    async def flush(self) -> AsyncIterator[Any]:
         """Flush each instance."""
         for node in self._each:
             for item in await _collect(node.flush, kind_of(node.flush), ()):

@@ -49,7 +49,7 @@ def _can_move(driver: Driver, machine: Machine, stuck: dict[int, Driver]) -> boo
         return True
     full = _full(driver)
     if full:
-        return any(_receiver_moves(link, machine, stuck) for link in full)
+        return any(link.has_room or _receiver_moves(link, machine, stuck) for link in full)
     return any(_inlet_moves(driver, inlet, machine, stuck) for inlet in driver.inlets)
 
 

@@ -105,7 +105,7 @@ class Driver:
             await self._pull_async(aiter(source), entry)
         elif isinstance(source, Sequence):
             entry = self.segment.entry(node, port, counted=True)
-            await self._slice(cast("Sequence[Any]", source), entry)
+            await self._slice(source, entry)
         else:
             await self._pull(iter(source), self.segment.entry(node, port))
 
@@ -194,10 +194,16 @@ class Driver:
             if self.segment.gate.closed:
                 await self._passage()
             if not await self._serve_inlets():
-                await self.segment.arrived.wait(self._has_work)
-                self.window.rest()
+                await self._sleep()
             elif self.window.turn():
                 await asyncio.sleep(0)
+
+    async def _sleep(self) -> None:
+        """Wait until a link brings something that there is room for."""
+        for inlet in self.inlets:
+            inlet.link.offer()
+        await self.segment.arrived.wait(self._has_work)
+        self.window.rest()
 
     def _ended(self) -> bool:
         return all(inlet.ended for inlet in self.inlets if inlet.lasting)
@@ -323,7 +329,7 @@ class Driver:
                     idle = False
                     yield item
             if idle:
-                await self.segment.arrived.wait(self._has_work)
+                await self._sleep()
 
     def _start(self) -> None:
         if not self._started:

@@ -113,11 +113,17 @@ def observed(
             refuse(name, result)
         return result
 
+    def generator(*arguments: Any) -> Iterator[Any]:
+        return timed(process(*arguments), add)
+
+    def asynchronous_generator(*arguments: Any) -> AsyncIterator[Any]:
+        return timed_async(process(*arguments), add)
+
     return {
         Kind.PLAIN: plain,
         Kind.ASYNC: asynchronous,
-        Kind.GENERATOR: lambda *arguments: timed(process(*arguments), add),
-        Kind.ASYNC_GENERATOR: lambda *arguments: timed_async(process(*arguments), add),
+        Kind.GENERATOR: generator,
+        Kind.ASYNC_GENERATOR: asynchronous_generator,
     }[kind]
 
 

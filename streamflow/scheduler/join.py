@@ -29,9 +29,11 @@ def write_join(emitter: Emitter, consumers: list[Consumer], item: Item, place: P
         item: what it emitted.
         place: where.
     """
+    if len(consumers) < 2:
+        return False
     branches = [edges for edges in (_chain(emitter, c) for c in consumers) if edges]
     merges = {edges[-1].target for edges in branches}
-    if len(branches) < 2 or len(branches) < len(consumers) or len(merges) != 1:
+    if len(branches) < len(consumers) or len(merges) != 1:
         return False
     merge = merges.pop()
     ports = sorted(edges[-1].target_port for edges in branches)

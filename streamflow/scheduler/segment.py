@@ -10,7 +10,8 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from types import MethodType
+from typing import Any, cast
 
 from streamflow.context import NodeContext
 from streamflow.copies import SEGMENT
@@ -177,7 +178,7 @@ class Segment:
         node, process = self.nodes[id], self.instances[id].process
         if node.options.timeout is not None:
             return limited(process, node.shape.kind, node.options.timeout, self.guard)
-        return process.__func__ if id in self._methods else process
+        return cast("MethodType", process).__func__ if id in self._methods else process
 
     def _observed(self) -> dict[str, Any]:
         """The calls of the environment, each with its histogram and its check."""

@@ -11,7 +11,7 @@ import math
 import selectors
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
-from typing import Any, TypeVar, TypeVarTuple, Unpack
+from typing import Any, TypeVar, TypeVarTuple
 
 from streamflow.clock import Clock
 
@@ -128,7 +128,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._clock_resolution = max(1e-9, 2 * math.ulp(self.time()))
 
     def run_in_executor(
-        self, executor: Executor | None, func: Callable[[Unpack[Ts]], T], *args: Unpack[Ts]
+        self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts
     ) -> asyncio.Future[T]:
         """As in any loop; time stands still until the call has returned."""
         future = super().run_in_executor(executor, func, *args)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import runpy
 import sys
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
 
 import streamflow as sf
+from streamflow.cli import main
 from tests.cli.conftest import Invoke, Write
 
 COUNT = """
@@ -56,6 +58,22 @@ def test_the_package_runs_as_a_program(
 
     assert ended.value.code == 0
     assert capsys.readouterr().out == f"streamflow {sf.__version__}\n"
+
+
+def test_ctrl_c_while_the_commands_are_imported_is_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Interrupting:
+        def __getattr__(self, name: str) -> Any:
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "streamflow.cli.commands", Interrupting())
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "stopped\n"
 
 
 def test_importing_the_program_runs_nothing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ from typing import Any, cast
 import av
 import numpy as np
 import numpy.typing as npt
-import pyarrow
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +17,7 @@ from streamflow.frames.audio import CHANNELS, SAMPLE_FORMATS
 from streamflow.ipc.pool import Pool
 
 Array = npt.NDArray[Any]
-arrow = cast("Any", pyarrow)  # it ships no types
+arrow = cast("Any", pa)  # it ships no types
 FORMATS, LAYOUTS = list(SAMPLE_FORMATS), list(CHANNELS)
 
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 import av
 import numpy as np
 import numpy.typing as npt
-import pyarrow
+import pyarrow as pa
 import pytest
 from av.filter import Graph
 from av.video.format import VideoFormat
@@ -20,7 +20,7 @@ from streamflow.frames.video import PIXEL_FORMATS, plane_shapes
 from streamflow.ipc.pool import Pool
 
 Array = npt.NDArray[Any]
-arrow = cast("Any", pyarrow)  # it ships no types
+arrow = cast("Any", pa)  # it ships no types
 FORMATS = list(PIXEL_FORMATS)
 PACKED = ["rgb24", "bgr24", "gray8", "rgba"]
 

@@ -147,7 +147,7 @@ def test_inside_a_coroutine_tasks_have_turns_to_end() -> None:
 
 async def leave_a_task() -> None:
     async with leak_check(grace=0.02):
-        asyncio.create_task(asyncio.Event().wait(), name="lost")  # noqa: RUF006 - it is lost
+        _ = asyncio.create_task(asyncio.Event().wait(), name="lost")  # noqa: RUF006 - lost
 
 
 def test_inside_a_coroutine_a_task_that_does_not_end_is_named() -> None:
