@@ -5,13 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from statistics import median
 
 import pytest
 
 from benchmarks.harness import Comparison, Goal, Row
 
 ROOT = Path(__file__).parents[1]
-LIMIT = 1.05
+LEAK = 1.25
+"""More than the kernel's and the collector's moods explain; one picture in a hundred, kept,
+would make it 4."""
 
 
 def peak_of_a_run(seconds: int) -> int:
@@ -29,7 +32,9 @@ def test_memory_of_ten_minutes_against_ten_seconds(compare: Comparison) -> None:
 
     compare.once(lambda: peaks.append(peak_of_a_run(long)))
 
-    brief = peak_of_a_run(short)
+    # The peak differs from run to run by a few pictures in flight.
+    brief = median(peak_of_a_run(short) for _ in range(1 if compare.smoke else 3))
     work = f"peak memory of {long} s of 720p"
-    compare.note(Row(work, peaks[-1], f"{short} s", brief, Goal(LIMIT), unit="B"))
-    assert peaks[-1] <= LIMIT * brief
+    compare.note(Row(work, peaks[-1], f"{short} s", brief, Goal(1.05), unit="B"))
+
+    assert peaks[-1] <= LEAK * brief

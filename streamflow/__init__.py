@@ -22,7 +22,6 @@ from streamflow.errors import (
     StateError,
     StreamflowError,
     UnknownNodeError,
-    WouldBlock,
 )
 from streamflow.frames import AudioFrame, VideoFrame
 from streamflow.function import node
@@ -70,7 +69,6 @@ __all__ = [
     "Value",
     "Video",
     "VideoFrame",
-    "WouldBlock",
     "errors",
     "events",
     "node",

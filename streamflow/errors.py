@@ -137,10 +137,6 @@ class LinkFull(LinkError):
     """A link with ``policy="error"`` had no room for the item."""
 
 
-class WouldBlock(StreamflowError, BlockingIOError):
-    """A ``nowait`` call found no credit or no item."""
-
-
 class StateError(StreamflowError, RuntimeError):
     """An execution was asked for a move that its state does not allow."""
 

@@ -258,12 +258,11 @@ class Graph:
                 graph.edges.append(edge)
                 continue
             key = (edge.source, edge.source_port, repr(conversion))
-            queue = edge.queue
             if key not in made:
                 made[key] = graph._add_converter(conversion)
-                graph.edges.append(replace(edge, target=made[key], target_port="in"))
-                queue = None
-            graph.edges.append(replace(edge, source=made[key], source_port="out", queue=queue))
+                graph.edges.append(Edge(edge.source, edge.source_port, made[key], "in"))
+            # Its queue stays behind the converter, which others may share.
+            graph.edges.append(replace(edge, source=made[key], source_port="out"))
         return graph
 
     def _conversion(self, edge: Edge) -> Conversion | None:

@@ -21,7 +21,6 @@ from streamflow.errors import (
     StateError,
     StreamflowError,
     UnknownNodeError,
-    WouldBlock,
 )
 
 DEADLOCK = (
@@ -69,7 +68,6 @@ ERRORS: list[tuple[StreamflowError, str, tuple[type[Exception], ...]]] = [
     (LinkError("a link"), "a link", ()),
     (LinkClosed("closed"), "closed", (LinkError,)),
     (LinkFull("full"), "full", (LinkError,)),
-    (WouldBlock("no credit"), "no credit", (BlockingIOError,)),
     (StateError("no"), "no", (RuntimeError,)),
     (DeadlockError(("zip.in_0",), ("zip.in_1",)), DEADLOCK, (RuntimeError,)),
 ]

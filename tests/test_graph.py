@@ -174,14 +174,14 @@ def test_sound_is_resampled_where_it_has_to_be() -> None:
     ]
 
 
-def test_a_queue_stays_before_the_converter() -> None:
+def test_a_queue_stays_behind_the_converter_that_others_may_share() -> None:
     graph = camera_to()
     graph.add("detect", Detect())
     graph.connect("camera", "video", "detect", "in", queue(max_items=2))
 
     edges = graph.negotiated().edges
 
-    assert [edge.queue for edge in edges] == [Queue(max_items=2), None]
+    assert [edge.queue for edge in edges] == [None, Queue(max_items=2)]
 
 
 def test_every_edge_that_shares_a_converter_keeps_its_own_queue() -> None:

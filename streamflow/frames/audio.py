@@ -233,7 +233,7 @@ class AudioFrame:
         dtype: npt.DTypeLike | None = None,
         copy: bool | None = None,  # noqa: FBT001 - NumPy's protocol has it so
     ) -> Array:
-        return np.array(self.samples, dtype=dtype, copy=bool(copy) or None)
+        return np.array(self.samples, dtype=dtype, copy=copy)
 
     def __dlpack__(self, **options: Any) -> Any:
         return self.samples.__dlpack__(**options)

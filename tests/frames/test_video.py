@@ -269,7 +269,8 @@ def test_numpy_gets_a_view_or_a_copy_as_it_asks() -> None:
 
 
 def test_a_dtype_that_needs_a_copy_is_refused_where_none_is_allowed() -> None:
-    with pytest.raises(ValueError, match="a frame holds uint8; float32 needs a copy"):
+    # Since Python 3.12 NumPy sees the frame's buffer, and refuses in its own words.
+    with pytest.raises(ValueError, match="copy"):
         np.asarray(picture("rgb24"), np.float32, copy=False)
 
 
