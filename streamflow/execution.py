@@ -316,7 +316,7 @@ class Execution:
         if isinstance(event, Interrupt):
             for driver in self._machine.drivers:
                 if below.intersection(driver.segment.nodes):
-                    driver.interrupt(event)
+                    driver.interrupt()
 
     def _injection(self, node: str, port: str) -> Inlet:
         self._life.need(State.RUNNING, State.PAUSED, to=f"inject into {node}.{port}")

@@ -7,25 +7,20 @@ gate and at its links; within a window only generated code runs.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Final, cast
 
-from streamflow.errors import DeadlockError, NodeError
-from streamflow.events import End, Event, Interrupt, Start
-from streamflow.flow.link import Link
+from streamflow.errors import NodeError
+from streamflow.events import End, Event, Start
 from streamflow.flow.merge import ALL, Merge
-from streamflow.metrics import FOLD
 from streamflow.scheduler.failure import node_error
 from streamflow.scheduler.flush import flush_node
 from streamflow.scheduler.guard import timed
 from streamflow.scheduler.inlet import Inlet, iterate
+from streamflow.scheduler.runner import Runner
 from streamflow.scheduler.segment import Entry, Segment
 from streamflow.scheduler.window import LARGEST, Window
-
-SAMPLE: Final = 64
-"""One item of so many is timed and checked."""
-
 
 MANY: Final = 4
 """Full windows to take at once from a sequence: it is all there, nobody waits for it."""
@@ -45,22 +40,11 @@ class Driver:
         self.window = Window()
         self.inputs: Iterable[Any] | AsyncIterator[Any] | None = None
         self.stopping = False
-        self._exact = exact
-        self._samples = 0
-        self._unsampled = SAMPLE - 1  # so that the first item of all is checked
+        self.finished = False
+        self.runner = Runner(segment, exact=exact)
         self._task: asyncio.Task[Any] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._in_hand = self._pulling = False
-        self._interrupt: str | None = None
-        self._started = False
-        self.finished = False
-
-    @property
-    def in_hand(self) -> str | None:
-        """The node whose asynchronous call is under way, if one is."""
-        if self._task is None or not self._in_hand:
-            return None
-        return self.segment.node_awaiting(self._task)
+        self._pulling = self._started = False
 
     def compile(self) -> None:
         """Compile the entries that the segment's own input needs."""
@@ -80,6 +64,7 @@ class Driver:
             NodeError: a node failed.
         """
         self._task, self._loop = asyncio.current_task(), asyncio.get_running_loop()
+        self.runner.task = self._task
         try:
             await self._feed()
             await self._finish()
@@ -122,7 +107,10 @@ class Driver:
                 size *= MANY
             batch = source[position : position + size]
             position += len(batch)
-            await self._run_batch(entry, batch)
+            if entry.is_async:
+                await self.runner.batch(entry, batch)
+            else:
+                self.runner.batch_plain(entry, batch)
             if self.window.turn():
                 await asyncio.sleep(0)
 
@@ -136,13 +124,13 @@ class Driver:
                 if self.inlets:
                     await self._serve_inlets()
                 size = self.window.size
-                if self._due(size):
+                if self.runner.due(size):
                     items: Iterator[Any] = islice(source, 1)
                     if self.inputs is None:
                         items = timed(items, self.segment.ledger.histogram(head).add)
-                    if not await self._run(entry, items, checked=True):
+                    if not await self.runner.run(entry, items, checked=True):
                         return
-                if await self._run(entry, islice(source, size)) < size:
+                if await self.runner.run(entry, islice(source, size)) < size:
                     return
                 if self.window.turn():
                     await asyncio.sleep(0)
@@ -161,7 +149,7 @@ class Driver:
                 item = await self._next(source)
                 if item is _NOTHING:
                     return
-                await self._run_batch(entry, (item,))
+                await self.runner.batch(entry, (item,))
                 if self.window.turn():
                     await asyncio.sleep(0)
         finally:
@@ -236,76 +224,8 @@ class Driver:
             if batch:
                 busy = True
                 entry = self.segment.entry(inlet.node, inlet.port, inlet.edge, counted=True)
-                await self._run_batch(entry, batch, inlet.link)
+                await self.runner.batch(entry, batch, inlet.link)
         return busy
-
-    async def _run_batch(
-        self, entry: Entry, batch: Sequence[Any], link: Link | None = None
-    ) -> None:
-        """Run a batch, some of it checked; what is left of it goes back to its link."""
-        items = iter(batch)
-        checked = self._due(len(batch))
-        try:
-            if checked:
-                if link is not None:
-                    # Another place each time: behind a merge only every other item
-                    # may reach a node, and always the same one of a batch.
-                    await self._run(entry, islice(items, self._samples * 7 % len(batch)))
-                await self._run(entry, islice(items, checked), checked=True)
-            await self._run(entry, items)
-        finally:
-            rest = list(items)
-            if not entry.is_async:
-                self.segment.ledger.counts[entry.root] += len(batch) - len(rest)
-            if rest and link is not None:
-                link.untake(rest)
-
-    def _due(self, count: int) -> int:
-        """How many of the next items to check: one in 64, the very first among them."""
-        if self._exact:
-            return count
-        due, self._unsampled = divmod(self._unsampled + count, SAMPLE)
-        if due:
-            self._samples += due
-            if self._samples & FOLD:
-                self.segment.ledger.fold()
-                self._samples = 0
-        return due
-
-    async def _run(self, entry: Entry, items: Iterator[Any], *, checked: bool = False) -> int:
-        """Run generated code over some items; returns how many there were."""
-        function = entry.checked if checked or self._exact else entry.fast
-        if not entry.is_async:
-            return self._run_plain(function, items)
-        self._in_hand = True
-        try:
-            return cast("int", await function(items))
-        except asyncio.CancelledError as error:
-            if self._interrupt is None or self._task is None:
-                self.segment.abandon(error, "stopped")
-                raise
-            self.segment.abandon(error, self._interrupt)
-            self._interrupt = None
-            self._task.uncancel()
-            return LARGEST
-        except DeadlockError as error:
-            self.segment.abandon(error, None)
-            raise
-        except Exception as error:
-            self.segment.abandon(error, None)
-            raise self.segment.explain_error(error) from error
-        finally:
-            self._in_hand = False
-
-    def _run_plain(self, function: Callable[[Iterator[Any]], int], items: Iterator[Any]) -> int:
-        try:
-            return function(items)
-        except DeadlockError as error:
-            self.segment.abandon(error, None)
-            raise
-        except Exception as error:
-            self.segment.abandon(error, None)
-            raise self.segment.explain_error(error) from error
 
     async def _stream(self) -> AsyncIterator[Any]:
         """The whole input, for a streaming node."""
@@ -374,7 +294,7 @@ class Driver:
         """Flush the nodes, each after those that feed it; then end the links."""
         await self._serve_inlets()
         for id in self.segment.nodes:
-            await flush_node(self.segment, id, self._run)
+            await flush_node(self.segment, id, self.runner)
         # Before its links end: who reads the last item must find it finished.
         self.finished = True
         for link in self.segment.links:
@@ -391,15 +311,10 @@ class Driver:
         if self._pulling and self._task is not None:
             self._task.cancel()
 
-    def interrupt(self, event: Interrupt) -> None:
+    def interrupt(self) -> None:
         """Cancel the asynchronous call in hand, if there is one. From any thread."""
         if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._cancel_in_hand, event)
-
-    def _cancel_in_hand(self, event: Interrupt) -> None:
-        if self._in_hand and self._task is not None:
-            self._interrupt = "interrupted"
-            self._task.cancel()
+            self._loop.call_soon_threadsafe(self.runner.interrupt)
 
 
 _NOTHING: Final = object()

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
 from streamflow.errors import NodeError
 from streamflow.node import Kind
 from streamflow.scheduler.failure import node_error
-from streamflow.scheduler.segment import Entry, Segment
+from streamflow.scheduler.runner import Runner
+from streamflow.scheduler.segment import Segment
 
 
-class Run(Protocol):
-    """Runs generated code over some items."""
-
-    def __call__(self, entry: Entry, items: Iterator[Any]) -> Awaitable[int]:
-        """Returns how many there were."""
-        ...
-
-
-async def flush_node(segment: Segment, id: str, run: Run) -> None:
+async def flush_node(segment: Segment, id: str, runner: Runner) -> None:
     """Call a node's `flush`, and hand on what it returns, yields or emits.
 
     Raises:
@@ -33,20 +26,20 @@ async def flush_node(segment: Segment, id: str, run: Run) -> None:
         result = await flush() if kind is Kind.ASYNC else flush()
         if kind is Kind.ASYNC_GENERATOR:
             async for item in result:
-                await _emit(segment, id, item, run)
+                await _emit(segment, id, item, runner)
         elif kind is Kind.GENERATOR:
             for item in result:
-                await _emit(segment, id, item, run)
+                await _emit(segment, id, item, runner)
         else:
-            await _emit(segment, id, result, run)
+            await _emit(segment, id, result, runner)
     except NodeError:  # of a node further down, that was handed something
         raise
     except Exception as error:
         raise node_error(id, "flush", error) from error
 
 
-async def _emit(segment: Segment, id: str, item: Any, run: Run) -> None:
+async def _emit(segment: Segment, id: str, item: Any, runner: Runner) -> None:
     if segment.contexts[id].emitted:
-        await run(segment.entry(id, None), segment.take_emitted(id))
+        await runner.run(segment.entry(id, None), segment.take_emitted(id))
     if item is not None:
-        await run(segment.entry(id, None), iter((item,)))
+        await runner.run(segment.entry(id, None), iter((item,)))

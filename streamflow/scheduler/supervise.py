@@ -192,7 +192,7 @@ class Supervisor:
         for driver, task in zip(self.machine.drivers, self._tasks, strict=False):
             if not task.done():
                 at_work = node_at_work(self.placement(driver).thread_id)
-                return at_work or driver.in_hand or driver.segment.head
+                return at_work or driver.runner.in_hand or driver.segment.head
         return ""
 
 

@@ -137,17 +137,14 @@ def threads() -> dict[Any, str]:
 
 def descriptors() -> dict[Any, str]:
     """Open file descriptors, with what they lead to where the system tells."""
-    for folder in (Path("/proc/self/fd"), Path("/dev/fd")):
-        if folder.is_dir():
-            break
-    else:
-        return {}
+    folders = [Path("/proc/self/fd"), Path("/dev/fd")]
+    folder = next((path for path in folders if path.is_dir()), None)
     tracker = getattr(multiprocessing.resource_tracker, "_resource_tracker", None)
     found: dict[Any, str] = {}
-    for name in os.listdir(folder):  # noqa: PTH208 - one descriptor fewer to tell apart
+    for name in os.listdir(folder) if folder else ():  # noqa: PTH208 - names are all it takes
         target = ""
         with suppress(OSError):
-            target = str((folder / name).readlink())
+            target = os.readlink(f"{folder}/{name}")  # noqa: PTH115 - likewise
         with suppress(OSError):
             # The one that listed the folder is closed by now.
             os.fstat(int(name))

@@ -268,6 +268,37 @@ def test_a_sender_that_waits_goes_on_when_what_waits_is_dropped() -> None:
     assert asyncio.run(main()) == (True, {"flushed": 1})
 
 
+def test_a_receiver_that_is_about_to_sleep_lets_senders_go_on() -> None:
+    async def main() -> list[bool]:
+        link = Link("a.out -> b.in", Queue(max_items=4))
+        fill(link, *range(4))
+        sender = asyncio.create_task(link.send("late"))
+        await asyncio.sleep(0)
+        link.offer()
+        full = await yielded(sender)
+        link.take(1)
+        link.offer()
+        return [full, await yielded(sender)]
+
+    assert asyncio.run(main()) == [False, True]
+
+
+def test_items_that_are_given_back_weigh_again() -> None:
+    budget = Budget(1_000)
+    link = Link("a.out -> b.in", Queue(max_bytes=500), budget=budget)
+    fill(link, bytes(200), bytes(300))
+
+    link.untake(link.take(2))
+
+    assert (link.report().bytes, budget.spent) == (500, 500)
+    assert not link.try_send(b"x")
+
+
+@pytest.mark.parametrize("policy", ["block", "drop_oldest", "drop_newest", "latest", "error"])
+def test_only_a_link_that_blocks_makes_its_sender_wait(policy: LinkPolicy) -> None:
+    assert Link("a.out -> b.in", Queue(policy=policy)).never_blocks == (policy != "block")
+
+
 async def yielded(task: asyncio.Task[Any]) -> bool:
     """Whether a task is done after the others have had a few turns."""
     for _ in range(3):

@@ -104,9 +104,18 @@ def test_what_was_there_before_is_no_leak(thing: Thing) -> None:
         pass
 
 
-def test_what_ends_soon_after_is_no_leak() -> None:
+def test_what_ends_soon_after_is_no_leak(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = threading.Event()
+
+    def sleep(seconds: float) -> None:
+        done.set()
+
+    monkeypatch.setattr("streamflow.testing.leaks.sleep", sleep)
+
     with leak_check():
-        threading.Timer(0.05, lambda: None).start()
+        threading.Thread(target=done.wait).start()
+
+    assert done.is_set()
 
 
 def leak_and_fail(thing: AbstractContextManager[None]) -> None:
