@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from streamflow.clock import Clock
 from streamflow.events import Event
-from streamflow.ipc.pool import Pool
+from streamflow.ipc.pool import Pool, PoolStatistics
 from streamflow.state import NodeState
 
 if TYPE_CHECKING:
@@ -62,9 +62,17 @@ class NodeContext:
         self.clock = clock or Clock()
         self.connected = connected
         self.emitted: list[tuple[str, Any]] = []
-        self.pool = Pool()
         self._charge = charge
         self._send_event = send_event
+
+    @cached_property
+    def _pool(self) -> Pool:
+        return Pool()
+
+    @property
+    def memory(self) -> PoolStatistics:
+        """Bytes lent through `allocate`: alive now, and at most so far."""
+        return self._pool.statistics() if "_pool" in vars(self) else PoolStatistics(0, 0)
 
     @cached_property
     def logger(self) -> logging.Logger:
@@ -107,7 +115,7 @@ class NodeContext:
         Raises:
             ValueError: shape or dtype cannot be.
         """
-        return self.pool.allocate(shape, dtype)
+        return self._pool.allocate(shape, dtype)
 
     def count_copy(self, nbytes: int, port: str | None = None) -> None:
         """Enter a copy that the node itself made into the copy ledger.

@@ -24,7 +24,7 @@ from streamflow.events import Event, Interrupt
 from streamflow.lifecycle import Lifecycle, State
 from streamflow.metrics import Report
 from streamflow.node import Node
-from streamflow.scheduler.accounts import edge_reports, node_reports, unbalanced
+from streamflow.scheduler.accounts import reports, unbalanced
 from streamflow.scheduler.build import Machine, Options
 from streamflow.scheduler.inlet import Inlet
 from streamflow.scheduler.plan import Plan
@@ -362,12 +362,13 @@ class Execution:
             duration = 0.0
         else:
             duration = self.clock.time() if self._duration is None else self._duration
+        nodes, edges = reports(self._machine, duration)
         return Report(
             name=self.name,
             state=self.state.value,
             duration=duration,
-            nodes=node_reports(self._machine, duration),
-            edges=edge_reports(self._machine),
+            nodes=nodes,
+            edges=edges,
             results=self._machine.results,
             stalls=tuple(self._supervisor.stalls),
             warnings=tuple(self._supervisor.warnings),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
+
+FEW: Final = 100
+"""Durations that are sorted one by one faster than by NumPy."""
 
 FOLD: Final = 1_024
 """Durations that may gather before they are sorted into buckets."""
@@ -51,11 +55,17 @@ class Histogram:
         # ns = mantissa * 2 ** exponent, mantissa in [0.5, 1): the exponent is
         # the octave, the first four bits behind the mantissa's leading one the
         # bucket in it.
-        mantissa, exponent = np.frexp(np.maximum(np.asarray(raw, np.float64), 1.0))
-        numbers = (exponent.astype(np.int64) - 1) * 16 + ((mantissa * 2 - 1) * 16).astype(np.int64)
-        counts = np.bincount(numbers)
-        for bucket in np.flatnonzero(counts).tolist():
-            self._buckets[bucket] = self._buckets.get(bucket, 0) + int(counts[bucket])
+        if len(raw) < FEW:
+            for ns in raw:
+                mantissa, exponent = math.frexp(max(ns, 1))
+                bucket = (exponent - 1) * 16 + int((mantissa * 2 - 1) * 16)
+                self._buckets[bucket] = self._buckets.get(bucket, 0) + 1
+        else:
+            mantissas, exponents = np.frexp(np.maximum(np.asarray(raw, np.float64), 1.0))
+            steps = ((mantissas * 2 - 1) * 16).astype(np.int64)
+            counts = np.bincount((exponents.astype(np.int64) - 1) * 16 + steps)
+            for bucket in np.flatnonzero(counts).tolist():
+                self._buckets[bucket] = self._buckets.get(bucket, 0) + int(counts[bucket])
         self._sum += sum(raw)
         self._max = max(self._max, *raw)
 

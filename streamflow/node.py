@@ -12,6 +12,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from weakref import WeakKeyDictionary
 
 from streamflow.errors import GraphError
 from streamflow.events import Event
@@ -202,6 +203,20 @@ def shape_of(node: Node, name: str) -> NodeShape:
 
 def _positional(call: Callable[..., Any]) -> tuple[int, float] | None:
     """Fewest and most positional arguments that a callable takes; None if it cannot be told."""
+    if not inspect.ismethod(call):
+        return _count_positional(call)
+    # Looked at once for each class, not for each of its instances.
+    counted = _counted.get(call.__func__)
+    if counted is None:
+        fewest, most = _count_positional(call.__func__) or (0, float("inf"))
+        counted = _counted[call.__func__] = (max(fewest - 1, 0), most - 1)
+    return counted
+
+
+_counted: WeakKeyDictionary[Any, tuple[int, float]] = WeakKeyDictionary()
+
+
+def _count_positional(call: Callable[..., Any]) -> tuple[int, float] | None:
     try:
         parameters: Mapping[str, inspect.Parameter] = inspect.signature(call).parameters
     except (TypeError, ValueError):

@@ -64,7 +64,7 @@ def test_allocated_memory_may_be_written_and_is_counted() -> None:
     array[:] = 7
 
     assert (array.shape, array.dtype.name, int(array.sum())) == ((2, 3), "int16", 42)
-    assert ctx.pool.statistics().lent == 12
+    assert ctx.memory.lent == 12
 
 
 def test_events_and_copies_go_to_the_execution() -> None:

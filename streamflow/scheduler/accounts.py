@@ -14,19 +14,25 @@ from streamflow.scheduler.driver import Driver
 from streamflow.scheduler.ledger import Counts
 
 
-def node_reports(machine: Machine, duration: float) -> dict[str, NodeReport]:
-    """A report for each node, in topological order.
+def reports(
+    machine: Machine, duration: float
+) -> tuple[dict[str, NodeReport], dict[str, EdgeReport]]:
+    """A report for each node, in topological order, and one for each edge, by name.
 
     Args:
         machine: running, or at rest.
         duration: seconds that the run has taken.
     """
-    reports: dict[str, NodeReport] = {}
-    for driver in machine.drivers:
-        counts = driver.segment.ledger.read()
-        for id in driver.segment.nodes:
-            reports[id] = _node_report(machine, driver, id, counts, duration)
-    return {id: reports[id] for id in machine.plan.topology.order}
+    nodes: dict[str, NodeReport] = {}
+    edges: dict[str, EdgeReport] = {}
+    counts = {id(driver): driver.segment.ledger.read() for driver in machine.drivers}
+    for name in machine.plan.topology.order:
+        driver = machine.driver_of(name)
+        nodes[name] = _node_report(machine, driver, name, counts[id(driver)], duration)
+    for edge in machine.plan.graph.edges:
+        target = machine.driver_of(edge.target)
+        edges[edge.name] = _edge_report(machine, edge, counts[id(target)])
+    return nodes, edges
 
 
 def _node_report(
@@ -43,7 +49,7 @@ def _node_report(
     passed_by = sum(outlet.unread for (node, _), outlet in machine.outlets.items() if node == id)
     if passed_by:
         dropped["unconnected"] = dropped.get("unconnected", 0) + passed_by
-    memory = machine.contexts[id].pool.statistics()
+    memory = machine.contexts[id].memory
     items = (counts.received if driver.segment.nodes[id].shape.inputs else counts.emitted)[id]
     return NodeReport(
         received=counts.received[id],
@@ -57,18 +63,11 @@ def _node_report(
     )
 
 
-def edge_reports(machine: Machine) -> dict[str, EdgeReport]:
-    """A report for each edge, by name."""
-    counts = {id(driver): driver.segment.ledger.read() for driver in machine.drivers}
-    return {
-        edge.name: _edge_report(machine, edge, counts[id(machine.driver_of(edge.target))])
-        for edge in machine.plan.graph.edges
-    }
-
-
 def _edge_report(machine: Machine, edge: Edge, counts: Counts) -> EdgeReport:
-    ends = {id(d): d for d in map(machine.driver_of, (edge.source, edge.target))}
-    copied = sum(driver.segment.ledger.copied.get(edge, 0) for driver in ends.values())
+    source, target = machine.driver_of(edge.source), machine.driver_of(edge.target)
+    copied = source.segment.ledger.copied.get(edge, 0)
+    if target is not source:
+        copied += target.segment.ledger.copied.get(edge, 0)
     link = machine.links.get(edge)
     if link is not None:
         return replace(link.report(), copied_bytes=copied)

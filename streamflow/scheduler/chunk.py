@@ -63,7 +63,8 @@ class Writer:
     """
 
     def __init__(self) -> None:
-        self.lines: list[str] = []
+        self._lines: list[str] = []
+        self._twins: list[str] = []
         self.steps: dict[int, Step] = {}
         self.handed: list[Step] = []
         self._head = (0, "", "")
@@ -83,17 +84,33 @@ class Writer:
         """Write the head of the function, now that its parameters are known."""
         line, head, parameter = self._head
         parameters = [parameter, *(f"{name}=None" for name in self._used)]
-        self.lines[line - 1] = f"{head}({', '.join(parameters)}):"
+        self._lines[line - 1] = self._twins[line - 1] = f"{head}({', '.join(parameters)}):"
 
-    def add(self, indent: int, text: str) -> int:
-        """Append a line; returns its number, from 1."""
-        self.lines.append(" " * (4 * indent) + text)
-        return len(self.lines)
+    def add(self, indent: int, text: str, twin: str | None = None) -> int:
+        """Append a line, with another text in the twin if it is timed there.
+
+        Returns:
+            Its number, from 1; the same in both.
+        """
+        margin = " " * (4 * indent)
+        self._lines.append(margin + text)
+        self._twins.append(margin + (twin or text))
+        return len(self._lines)
+
+    @property
+    def source(self) -> str:
+        """The text."""
+        return "\n".join(self._lines) + "\n"
+
+    @property
+    def twin(self) -> str:
+        """The text whose calls are timed, and their results looked at; line by line the same."""
+        return "\n".join(self._twins) + "\n"
 
     @property
     def next_line(self) -> int:
         """Number of the line that `add` will write."""
-        return len(self.lines) + 1
+        return len(self._lines) + 1
 
     def mark(self, step: Step, line: int | None = None) -> None:
         """Note what a line stands for: the step's own, or another that belongs to it."""
@@ -114,6 +131,7 @@ class Chunk:
 
     Attributes:
         source: its text.
+        twin: the text whose calls are timed; line by line the same.
         steps: by line.
         handed: all steps.
         ledger: the segment's.
@@ -121,19 +139,20 @@ class Chunk:
     """
 
     source: str
+    twin: str
     steps: dict[int, Step]
     handed: frozenset[Step]
     ledger: Ledger
     shared: Callable[[str], bool]
 
-    def load(self, environment: dict[str, Any]) -> Callable[..., Any]:
-        """Execute the source; its functions see ``environment`` and nothing else.
+    def load(self, source: str, environment: dict[str, Any]) -> Callable[..., Any]:
+        """Execute the source, or the twin; it sees ``environment`` and nothing else.
 
         Returns:
             The function ``run``.
         """
         scope: dict[str, Any] = {**environment, SEGMENT: self}
-        exec(_compile(self.source), scope)
+        exec(_compile(source), scope)
         own = [scope[name] for name in scope.keys() - environment.keys() if callable(scope[name])]
         for function in own:
             names = function.__code__.co_varnames[1 : function.__code__.co_argcount]
@@ -144,8 +163,9 @@ class Chunk:
     def show(self) -> None:
         """Make the source visible to tracebacks and debuggers."""
         lines = self.source.splitlines(keepends=True)
-        file = _compile(self.source).co_filename
-        linecache.cache[file] = (len(self.source), None, lines, file)
+        for text in (self.source, self.twin):
+            file = _compile(text).co_filename
+            linecache.cache[file] = (len(text), None, lines, file)
 
     def charge(self, line: int, nbytes: int) -> None:
         """Charge a copy to the edge on which the node at ``line`` got its item."""

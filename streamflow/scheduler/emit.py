@@ -144,6 +144,14 @@ class Emitter:
             arguments.append(repr(port))
         return f"p{number}({', '.join(arguments)})"
 
+    def timed(self, node: str, call: str, result: str) -> str:
+        """The statement of a call between two looks at the time, and a look at its result."""
+        number = self.numbers[node]
+        return (
+            f"t = now(); {call}; t{number}(now() - t); "
+            f"{result}.__class__ in odd{number} and odd({number}, {result})"
+        )
+
     def _call(self, node: str, port: str, edge: Edge | None, item: Item, place: Place) -> None:
         """Hand an item to a node: in place, or through a function of the node's own."""
         deep = place.loops >= MAX_LOOPS or place.indent >= MAX_INDENT
@@ -193,12 +201,13 @@ class Emitter:
         add, result, options = self.writer.add, self.fresh(), self.nodes[node].options
         wait = "await " * self.nodes[node].shape.kind.is_async
         call = f"{result} = {wait}{self.call(node, port, step.variable)}"
+        twin = self.timed(node, call, result)
         minus = (step.lost, step.failed) if options.error == "fail" else (step.lost,)
         if options.error == "fail":
-            self.writer.mark(step, add(place.indent, call))
+            self.writer.mark(step, add(place.indent, call, twin))
         else:
             add(place.indent, "try:")
-            self.writer.mark(step, add(place.indent + 1, call))
+            self.writer.mark(step, add(place.indent + 1, call, twin))
             add(place.indent, f"except Exception as error: {self._handler(node, result, step)}")
         line = self._drain(node, step, place.indent) or step.line
         item = Item(result, line, self.ledger.flow(arrived, minus=minus))
@@ -225,8 +234,10 @@ class Emitter:
         add, indent, result = self.writer.add, place.indent, self.fresh()
         is_async, yielded = self.nodes[node].shape.kind.is_async, self.ledger.counter()
         generator = f"g{result}"
-        call = f"{generator} = {self.call(node, port, step.variable)}"
-        self.writer.mark(step, add(indent, call))
+        call = self.call(node, port, step.variable)
+        timed = f"{'timed_async' if is_async else 'timed'}({call}, T{self.numbers[node]})"
+        line = add(indent, f"{generator} = {call}", f"{generator} = {timed}")
+        self.writer.mark(step, line)
         add(indent, "try:")
         inner = Place(indent + 2, place.loops + 2, "continue")
         if self.nodes[node].options.error == "fail":

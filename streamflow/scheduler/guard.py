@@ -11,8 +11,6 @@ from typing import Any, Final
 
 from streamflow.node import Kind, Out
 
-_ABSENT: Final = object()
-
 ODD: Final = frozenset({types.CoroutineType, types.GeneratorType, types.AsyncGeneratorType})
 """What a plain call must not return: it would never run."""
 
@@ -70,61 +68,6 @@ async def timed_async(items: AsyncIterator[Any], add: Callable[[int], None]) -> 
     finally:
         if inspect.isasyncgen(items):
             await items.aclose()
-
-
-def observed(
-    process: Callable[..., Any],
-    kind: Kind,
-    add: Callable[[int], None],
-    name: str,
-    odd: frozenset[Any],
-) -> Callable[..., Any]:
-    """A node's `process` that is timed, and whose result is looked at.
-
-    Args:
-        process: what is called.
-        kind: how it gives its results.
-        add: takes the nanoseconds of a call, or of a step of a generator.
-        name: of the node, for the error.
-        odd: classes of which no result may be.
-    """
-    now = perf_counter_ns
-
-    # With its arguments spelled out: packing and unpacking them would cost as
-    # much again as the two looks at the time.
-    def plain(first: Any, second: Any = _ABSENT, third: Any = _ABSENT) -> Any:
-        start = now()
-        if third is not _ABSENT:
-            result = process(first, second, third)
-        elif second is not _ABSENT:
-            result = process(first, second)
-        else:
-            result = process(first)
-        add(now() - start)
-        if result.__class__ in odd:
-            refuse(name, result)
-        return result
-
-    async def asynchronous(*arguments: Any) -> Any:
-        start = perf_counter_ns()
-        result = await process(*arguments)
-        add(perf_counter_ns() - start)
-        if result.__class__ in odd:
-            refuse(name, result)
-        return result
-
-    def generator(*arguments: Any) -> Iterator[Any]:
-        return timed(process(*arguments), add)
-
-    def asynchronous_generator(*arguments: Any) -> AsyncIterator[Any]:
-        return timed_async(process(*arguments), add)
-
-    return {
-        Kind.PLAIN: plain,
-        Kind.ASYNC: asynchronous,
-        Kind.GENERATOR: generator,
-        Kind.ASYNC_GENERATOR: asynchronous_generator,
-    }[kind]
 
 
 class Guard:

@@ -86,7 +86,8 @@ def _write_call(emitter: Emitter, edge: Edge, item: Item, result: str, indent: i
     missed, failed, lost, none = (ledger.counter() for _ in range(4))
     wait = "await " * emitter.nodes[node].shape.kind.is_async
     call = emitter.call(node, edge.target_port, item.variable)
-    line = emitter.writer.add(indent, f"{result} = {wait}{call}")
+    call = f"{result} = {wait}{call}"
+    line = emitter.writer.add(indent, call, emitter.timed(node, call, result))
     emitter.writer.mark(
         Step(line, item.line, node, item.variable, edge, True, failed, lost, missed)
     )

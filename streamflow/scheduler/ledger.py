@@ -123,9 +123,14 @@ class Ledger:
     def _values(self) -> list[int]:
         counts, values = self.counts, list[int]()
         for feeders, plus, minus in self.flows:
-            value = sum(values[feeder] for feeder in feeders)
-            value += sum(counts[counter] for counter in plus)
-            values.append(value - sum(counts[counter] for counter in minus))
+            value = 0
+            for feeder in feeders:
+                value += values[feeder]
+            for counter in plus:
+                value += counts[counter]
+            for counter in minus:
+                value -= counts[counter]
+            values.append(value)
         return values
 
     def read(self) -> Counts:

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from time import perf_counter_ns
 from types import MethodType
 from typing import Any, cast
 
@@ -25,7 +26,7 @@ from streamflow.node import Node, Out
 from streamflow.scheduler.chunk import Chunk
 from streamflow.scheduler.emit import Emitter
 from streamflow.scheduler.failure import node_error
-from streamflow.scheduler.guard import ODD, Guard, limited, observed
+from streamflow.scheduler.guard import ODD, Guard, limited, refuse, timed, timed_async
 from streamflow.scheduler.ledger import Ledger
 from streamflow.scheduler.place import Consumers
 from streamflow.scheduler.plan import SegmentPlan
@@ -132,12 +133,13 @@ class Segment:
         emitter = Emitter(self.nodes, self.consumers, self.ledger, self._emits, self._methods)
         root = emitter.entry(node, port, edge, counted=counted)
         writer = emitter.writer
-        source, handed = "\n".join(writer.lines) + "\n", frozenset(writer.handed)
-        chunk = Chunk(source, writer.steps, handed, self.ledger, self._shared)
+        handed = frozenset(writer.handed)
+        chunk = Chunk(writer.source, writer.twin, writer.steps, handed, self.ledger, self._shared)
         self.chunks.append(chunk)
         environment = self._environment = self._environment or self._make_environment()
         is_async = emitter.awaits(node, calls=port is not None)
-        fast, checked = chunk.load(environment), chunk.load(environment | self._observed())
+        fast = chunk.load(chunk.source, environment)
+        checked = chunk.load(chunk.twin, environment)
         return Entry(fast, checked, is_async, root)
 
     def _make_environment(self) -> dict[str, Any]:
@@ -148,8 +150,12 @@ class Segment:
             "failed": self._failed,
             "gate": self.gate,
             "no_port": self._no_port,
+            "now": perf_counter_ns,
+            "odd": self._odd,
             "passage": self.passage,
             "sresults": self._collect,
+            "timed": timed,
+            "timed_async": timed_async,
         }
         for number, id in enumerate(self.nodes):
             environment |= self._names(number, id)
@@ -167,6 +173,9 @@ class Segment:
             f"o{number}": instance,
             f"e{number}": self.contexts[id].emitted,
             f"d{number}": partial(self._drain, id),
+            f"t{number}": self.ledger.histogram(id).raw.append,
+            f"T{number}": self.ledger.histogram(id).add,
+            f"odd{number}": ODD if len(self.nodes[id].outputs) > 1 else ODD | {Out},
         }
         if isinstance(instance, Zip):
             names[f"join{number}"] = instance.join
@@ -179,17 +188,6 @@ class Segment:
         if node.options.timeout is not None:
             return limited(process, node.shape.kind, node.options.timeout, self.guard)
         return cast("MethodType", process).__func__ if id in self._methods else process
-
-    def _observed(self) -> dict[str, Any]:
-        """The calls of the environment, each with its histogram and its check."""
-        calls: dict[str, Any] = {}
-        for number, (id, node) in enumerate(self.nodes.items()):
-            odd = ODD if len(node.outputs) > 1 else ODD | {Out}
-            add = self.ledger.histogram(id).raw.append
-            if node.shape.kind.is_generator:  # one call may yield any number
-                add = self.ledger.histogram(id).add
-            calls[f"p{number}"] = observed(self._process(id), node.shape.kind, add, id, odd)
-        return calls
 
     async def passage(self) -> None:
         """Wait while the gate is closed."""
@@ -223,6 +221,9 @@ class Segment:
     def _no_port(self, id: str, port: str) -> None:
         known = ", ".join(self.nodes[id].outputs)
         raise TypeError(f"it emitted to port {port!r}, but has only {known}")
+
+    def _odd(self, number: int, result: Any) -> None:
+        refuse(self.plan.nodes[number], result)
 
     def explain_error(self, error: Exception) -> NodeError:
         """The structured error for an exception that came out of generated code."""

@@ -12,7 +12,7 @@ import inspect
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
-from streamflow.errors import NodeError, NodeTimeoutError, StreamflowError
+from streamflow.errors import NodeError, NodeTimeoutError
 from streamflow.scheduler.build import Machine
 from streamflow.scheduler.deadlock import can_deadlock, find_deadlock
 from streamflow.scheduler.driver import Driver
@@ -175,16 +175,18 @@ class Supervisor:
         return failures
 
     async def _cleanup_node(self, driver: Driver, id: str) -> NodeError | None:
-        call = self.placement(driver).call(_cleanup(self.machine, id))
         try:
+            if not driver.segment.plan.threaded:
+                await _cleanup(self.machine, id)
+                return None
             # A thread that does not return must not keep the others from cleaning up.
-            timeout = GRACE if driver.segment.plan.threaded else None
-            await asyncio.wait_for(asyncio.shield(asyncio.ensure_future(call)), timeout)
+            call = asyncio.ensure_future(self.placement(driver).call(_cleanup(self.machine, id)))
+            await asyncio.wait_for(asyncio.shield(call), GRACE)
         except TimeoutError:
             holder = node_at_work(self.placement(driver).thread_id) or id
             return _held(holder, "cleanup", GRACE)
-        except StreamflowError as error:
-            return error if isinstance(error, NodeError) else node_error(id, "cleanup", error)
+        except NodeError as error:
+            return error
         return None
 
     def holder(self) -> str:
