@@ -142,38 +142,44 @@ def reformat(
     return new
 
 
-def audio_from_av(frame: av.AudioFrame) -> AudioFrame:
-    """Our frame over libav's samples."""
+def house_layout(frame: av.AudioFrame) -> tuple[str, str]:
+    """Sample format and layout of a libav frame, if ours can hold them."""
     format, layout = frame.format.name, frame.layout.name
     if format not in SAMPLE_FORMATS or layout not in CHANNELS:
         raise ValueError(
             f"an AudioFrame cannot hold {format} {layout}; resample it to one of "
             f"{', '.join(SAMPLE_FORMATS)} and {', '.join(CHANNELS)}"
         )
-    dtype = SAMPLE_FORMATS[format]
-    if format.endswith("p"):
-        # PyAV looks for the end of the planes behind the last of eight, where other data lies.
-        planes = frame.planes[: CHANNELS[layout]]
-        rows = [_flat(plane, dtype)[: frame.samples] for plane in planes]
-        if len(rows) > 1:
-            copies.count(sum(row.nbytes for row in rows))
-        samples: Array = np.stack(rows) if len(rows) > 1 else rows[0][None]
-    else:
-        channels = CHANNELS[layout]
-        flat = _flat(frame.planes[0], dtype)[: frame.samples * channels]
-        samples = flat.reshape(-1, channels)
-    return AudioFrame(
-        samples,
-        format,
-        layout=layout,
-        rate=frame.sample_rate,
-        pts=frame.pts,
-        time_base=frame.time_base,
-    )
+    return format, layout
+
+
+def map_samples(frame: AudioFrame) -> Array:
+    """The samples of the libav frame beneath ours: a view, or gathered if planes lie apart."""
+    if frame._origin is None:  # cannot be: a frame has its samples or an origin
+        raise RuntimeError("a frame without samples")
+    count, dtype = frame.samples_per_channel, SAMPLE_FORMATS[frame.format]
+    # PyAV looks for the end of the planes behind the last of eight, where other data lies.
+    planes = frame._origin.frame.planes[: frame.channels if frame.planar else 1]
+    if not frame.planar:
+        return _flat(planes[0], dtype)[: count * frame.channels].reshape(-1, frame.channels)
+    if len(planes) == 1:
+        return _flat(planes[0], dtype)[:count][None]
+    copies.count(frame.nbytes)
+    samples = np.empty((len(planes), count), dtype)
+    for row, plane in zip(samples, planes, strict=True):
+        row[:] = _flat(plane, dtype)[:count]
+    return samples
 
 
 def audio_to_av(frame: AudioFrame) -> av.AudioFrame:
-    """A libav frame with a copy of the samples; PyAV cannot wrap them."""
+    """The libav frame beneath ours where it is nobody else's, else one with a copy."""
+    origin = frame._origin
+    if origin is not None and not origin.given and not frame.shared and copies.exclusive():
+        origin.given, made = True, origin.frame
+        made.pts = frame.pts
+        if frame.time_base is not None:
+            made.time_base = frame.time_base
+        return made
     copies.count(frame.nbytes)
     rows = frame.samples if frame.planar else frame.samples.reshape(1, -1)
     made = av.AudioFrame(frame.format, frame.layout, frame.samples_per_channel)

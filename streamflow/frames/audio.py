@@ -48,6 +48,20 @@ CHANNELS: Final[Mapping[str, int]] = MappingProxyType(
 """Channel layouts, FFmpeg's names, with their numbers of channels."""
 
 
+class Origin:
+    """The libav frame that audio frames were made of.
+
+    Attributes:
+        frame: the libav frame.
+        given: whether it has been given away, to be written to by whoever has it.
+    """
+
+    __slots__ = ("frame", "given")
+
+    def __init__(self, frame: av.AudioFrame) -> None:
+        self.frame, self.given = frame, False
+
+
 class AudioFrame:
     """A stretch of audio: samples as a read-only numpy view, with a pts.
 
@@ -72,15 +86,25 @@ class AudioFrame:
     """
 
     __slots__ = (
+        "_length",
+        "_origin",
+        "_samples",
         "format",
         "layout",
         "metadata",
         "pts",
         "rate",
-        "samples",
         "shared",
         "time_base",
     )
+
+    format: str
+    layout: str
+    rate: int
+    pts: int | None
+    time_base: Fraction | None
+    metadata: Mapping[str, Any]
+    shared: bool
 
     def __init__(
         self,
@@ -94,12 +118,32 @@ class AudioFrame:
         metadata: Mapping[str, Any] = NO_METADATA,
     ) -> None:
         check_samples(samples, format, layout, rate)
-        self.samples = read_only(samples)
+        self._samples: Array | None = read_only(samples)
+        self._origin: Origin | None = None
+        self._length = int(samples.shape[1 if format.endswith("p") else 0])
         self.format, self.layout, self.rate = format, layout, rate
-        self.pts = pts
-        self.time_base: Fraction | None = time_base or Fraction(1, rate)
-        self.metadata = metadata
-        self.shared = False
+        self.pts, self.time_base = pts, time_base or Fraction(1, rate)
+        self.metadata, self.shared = metadata, False
+
+    @classmethod
+    def _over(cls, frame: av.AudioFrame, format: str, layout: str) -> AudioFrame:
+        """Wrap a libav frame without touching its samples, which are mapped when first read."""
+        self = cls.__new__(cls)
+        self._samples, self._origin, self._length = None, Origin(frame), frame.samples
+        self.format, self.layout, self.rate = format, layout, frame.sample_rate
+        self.pts = frame.pts
+        self.time_base = frame.time_base or Fraction(1, frame.sample_rate)
+        self.metadata, self.shared = NO_METADATA, False
+        return self
+
+    @property
+    def samples(self) -> Array:
+        """The samples, read-only: (channels, n) if planar, else (n, channels)."""
+        if self._samples is None:
+            from streamflow import _av
+
+            self._samples = read_only(_av.map_samples(self))
+        return self._samples
 
     @property
     def planar(self) -> bool:
@@ -114,7 +158,7 @@ class AudioFrame:
     @property
     def samples_per_channel(self) -> int:
         """Number of samples in each channel."""
-        return int(self.samples.shape[1 if self.planar else 0])
+        return self._length
 
     @property
     def duration(self) -> float:
@@ -124,7 +168,7 @@ class AudioFrame:
     @property
     def nbytes(self) -> int:
         """Bytes of all samples."""
-        return int(self.samples.nbytes)
+        return self._length * self.channels * np.dtype(SAMPLE_FORMATS[self.format]).itemsize
 
     @property
     def time(self) -> float | None:
@@ -185,20 +229,25 @@ class AudioFrame:
 
     @classmethod
     def from_av(cls, frame: av.AudioFrame) -> AudioFrame:
-        """Wrap a libav frame, without a copy where its samples lie in one piece.
+        """Wrap a libav frame, without a copy.
 
-        They do if packed or mono; the rows of other planar frames are gathered,
-        and the copy counted.
+        Samples that lie in one piece (packed or mono) stay where they are; others
+        are gathered when first read, and the copy is counted.
 
         Raises:
             ValueError: its sample format or layout is none that an AudioFrame holds.
         """
         from streamflow import _av
 
-        return _av.audio_from_av(frame)
+        return cls._over(frame, *_av.house_layout(frame))
 
     def to_av(self) -> av.AudioFrame:
-        """A fresh libav frame with a copy of the samples, counted."""
+        """A libav frame of one's own.
+
+        It is the one that this frame was made of, if nobody else can see it and
+        it has not been given away; else it has a copy of the samples, counted:
+        PyAV cannot wrap them.
+        """
         from streamflow import _av
 
         return _av.audio_to_av(self)
@@ -225,7 +274,7 @@ class AudioFrame:
             copies.count(self.nbytes)
             samples = self.samples.copy()
         new = self.replace()
-        new.samples, new.shared = samples, False
+        new._samples, new._origin, new.shared = samples, None, False
         return new
 
     def __array__(
