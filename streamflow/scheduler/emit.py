@@ -53,6 +53,7 @@ class Emitter:
         self.fed = count_feeders(consumers)
         self._awaits: dict[tuple[str, bool], bool] = {}
         self._last = 0
+        self._clocked = False
         self._subs: dict[tuple[str, str], list[FlowId]] = {}
 
     def entry(self, node: str, port: str | None, edge: Edge | None, *, counted: bool) -> int:
@@ -70,6 +71,7 @@ class Emitter:
         """
         root, is_async = self.ledger.counter(), self.awaits(node, calls=port is not None)
         self.writer.begin(f"{'async ' * is_async}def run", "items")
+        self._stop_clock()
         add = self.writer.add
         if not counted:
             add(1, "n = 0")
@@ -108,6 +110,7 @@ class Emitter:
             line = self.writer.begin(
                 f"{'async ' * self.awaits(node)}def {self._sub_name(node, port)}", "x"
             )
+            self._stop_clock()
             item = Item("x", line, self.ledger.flow(*feeders))
             self._call_here(node, port, None, item, Place(1, 0, "return"))
             self.writer.add(1, "return")
@@ -145,12 +148,20 @@ class Emitter:
         return f"p{number}({', '.join(arguments)})"
 
     def timed(self, node: str, call: str, result: str) -> str:
-        """The statement of a call between two looks at the time, and a look at its result."""
-        number = self.numbers[node]
+        """The statement of a call between two looks at the time, and a look at its result.
+
+        Calls in a row share the look between them. What is written between two
+        calls but a test for None stops the clock: see `_stop_clock`.
+        """
+        number, start = self.numbers[node], "" if self._clocked else "t = now(); "
+        self._clocked = True
         return (
-            f"t = now(); {call}; t{number}(now() - t); "
+            f"{start}{call}; u = now(); t{number}(u - t); t = u; "
             f"{result}.__class__ in odd{number} and odd({number}, {result})"
         )
+
+    def _stop_clock(self) -> None:
+        self._clocked = False
 
     def _call(self, node: str, port: str, edge: Edge | None, item: Item, place: Place) -> None:
         """Hand an item to a node: in place, or through a function of the node's own."""
@@ -163,6 +174,7 @@ class Emitter:
         line = self.writer.add(
             place.indent, f"{'await ' * self.awaits(node)}{name}({item.variable})"
         )
+        self._stop_clock()
         self.writer.mark(Step(line, item.line, node, item.variable, edge, missed=missed))
         arrived = self.ledger.flow(item.flow, minus=(missed,))
         self.ledger.deliveries.append(Delivery(node, edge, item.flow, arrived))
@@ -209,6 +221,7 @@ class Emitter:
             add(place.indent, "try:")
             self.writer.mark(step, add(place.indent + 1, call, twin))
             add(place.indent, f"except Exception as error: {self._handler(node, result, step)}")
+            self._stop_clock()
         line = self._drain(node, step, place.indent) or step.line
         item = Item(result, line, self.ledger.flow(arrived, minus=minus))
         self.result(node, item, place, step.failed)
@@ -224,6 +237,7 @@ class Emitter:
         wait = "await " * self.awaits(node, calls=False)
         line = self.writer.add(indent, f"if e{number}: {wait}d{number}()")
         self.writer.mark(step, line)
+        self._stop_clock()
         return line
 
     def _call_generator(
@@ -245,12 +259,14 @@ class Emitter:
             self.writer.mark(step, add(indent + 1, loop))
         else:
             self._next(node, generator, result, step, indent + 1)
+        self._stop_clock()
         line = add(inner.indent, f"C[{yielded}] += 1")
         line = self._drain(node, step, inner.indent) or line
         item = Item(result, line, self.ledger.flow(plus=(yielded,)))
         self.result(node, item, inner, step.failed)
         close = f"await {generator}.aclose()" if is_async else f"{generator}.close()"
         add(indent, f"finally: {close}")
+        self._stop_clock()
         self._drain(node, step, indent)
 
     def _next(self, node: str, generator: str, result: str, step: Step, indent: int) -> None:
@@ -315,6 +331,7 @@ class Emitter:
         word = "if"
         for port in self.nodes[node].outputs:
             add(indent, f"{word} {port_variable} == {port!r}:")
+            self._stop_clock()
             sent = self.ledger.counter()
             # The item counts as assigned here, not above: a branch of this `if`
             # that is not taken has not missed it.
@@ -322,6 +339,7 @@ class Emitter:
             sent_item = Item(variable, line, self.ledger.flow(plus=(sent,)))
             self._deliver(node, port, sent_item, place.inner(leave=place.leave))
             word = "elif"
+        self._stop_clock()
         failed = self.ledger.counter()
         line = add(indent, f"else: no_port({node!r}, {port_variable})")
         self.writer.mark(Step(line, line, node, variable, calls=True, failed=failed, lost=failed))
@@ -350,3 +368,4 @@ class Emitter:
             text = f"if not {text}: await w{name}({variable})"
         line = self.writer.add(place.indent, text)
         self.writer.mark(Step(line, item.line, node, variable, consumer.edge, link=consumer.link))
+        self._stop_clock()

@@ -7,6 +7,7 @@ know.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -99,6 +100,7 @@ class Segment:
             if getattr(instances[id].process, "__self__", None) is instances[id]
             and node.options.timeout is None
         )
+        self._told: set[str] = set()
         self._environment: dict[str, Any] | None = None
 
     @property
@@ -212,7 +214,10 @@ class Segment:
         """Note a failure that the node's error policy does not let end the run."""
         self.ledger.counts[counter] += 1
         made = node_error(id, "process", error, item)
-        self.contexts[id].logger.warning("%s", made)
+        # Told once; a camera that fails fails thirty times a second, and is counted.
+        level = logging.DEBUG if id in self._told else logging.WARNING
+        self._told.add(id)
+        self.contexts[id].logger.log(level, "%s", made)
         if self.nodes[id].options.error == "skip":
             return None
         made.item = item
