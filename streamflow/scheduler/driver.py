@@ -89,8 +89,8 @@ class Driver:
             entry = self.segment.entry(node, port, counted=True)
             await self._pull_async(aiter(source), entry)
         elif isinstance(source, Sequence):
-            entry = self.segment.entry(node, port, counted=True)
-            await self._slice(source, entry)
+            items: Sequence[Any] = source
+            await self._slice(items, self.segment.entry(node, port, counted=True))
         else:
             await self._pull(iter(source), self.segment.entry(node, port))
 
