@@ -71,7 +71,7 @@ class Machine:
         self.links: dict[Edge, Link] = {}
         self.outlets: dict[tuple[str, str], Outlet] = {}
         self._consumers: dict[tuple[str, str], list[Consumer]] = {}
-        self._shared: dict[str, bool] = {}
+        self._shared: dict[Edge, bool] = {}
         self._connect(options)
         self.drivers = [
             Driver(
@@ -162,20 +162,19 @@ class Machine:
         """What a node's context calls to send an event down its outputs."""
         return lambda event: self._home[id].segment.announce(id, event)
 
-    def is_shared(self, id: str) -> bool:
-        """Whether what enters a node may be held elsewhere too.
+    def is_shared(self, edge: Edge) -> bool:
+        """Whether what comes over an edge may be held elsewhere too.
 
         It may where any port on the way from the sources has several consumers,
         or a merge keeps what it has passed on.
         """
-        if id not in self._shared:
-            self._shared[id] = any(
+        if edge not in self._shared:
+            self._shared[edge] = (
                 len(self._consumers[edge.source, edge.source_port]) > 1
                 or isinstance(self.instances[edge.source], CombineLatest)
-                or self.is_shared(edge.source)
-                for edge in self.plan.graph.into(id)
+                or any(self.is_shared(before) for before in self.plan.graph.into(edge.source))
             )
-        return self._shared[id]
+        return self._shared[edge]
 
     def explain(self) -> str:
         """The generated source of all segments, with a heading for each."""

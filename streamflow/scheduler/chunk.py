@@ -135,7 +135,7 @@ class Chunk:
         steps: by line.
         handed: all steps.
         ledger: the segment's.
-        shared: whether another branch holds what enters a node, too.
+        shared: whether what comes over an edge may be held elsewhere too.
     """
 
     source: str
@@ -143,7 +143,7 @@ class Chunk:
     steps: dict[int, Step]
     handed: frozenset[Step]
     ledger: Ledger
-    shared: Callable[[str], bool]
+    shared: Callable[[Edge], bool]
 
     def load(self, source: str, environment: dict[str, Any]) -> Callable[..., Any]:
         """Execute the source, or the twin; it sees ``environment`` and nothing else.
@@ -176,7 +176,7 @@ class Chunk:
     def exclusive(self, line: int) -> bool:
         """Whether the item that the node at ``line`` works on is nobody else's."""
         step = self.steps.get(line)
-        return step is not None and not self.shared(step.node)
+        return step is not None and step.edge is not None and not self.shared(step.edge)
 
     def position(self, traceback: TracebackType | None) -> Position | None:
         """The innermost step of this chunk that an exception passed through."""

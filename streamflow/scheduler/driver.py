@@ -89,8 +89,8 @@ class Driver:
             entry = self.segment.entry(node, port, counted=True)
             await self._pull_async(aiter(source), entry)
         elif isinstance(source, Sequence):
-            items: Sequence[Any] = source
-            await self._slice(items, self.segment.entry(node, port, counted=True))
+            entry = self.segment.entry(node, port, counted=True)
+            await self._slice(cast("Any", source), entry)
         else:
             await self._pull(iter(source), self.segment.entry(node, port))
 

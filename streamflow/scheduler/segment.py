@@ -63,7 +63,7 @@ class Segment:
         consumers: what each port is connected to; links have names.
         gate: the execution's.
         collect: takes what goes to the results.
-        shared: whether another branch holds what enters a node, too.
+        shared: whether what comes over an edge may be held elsewhere too.
 
     Attributes:
         arrived: woken when a link brings something, or the gate opens.
@@ -79,7 +79,7 @@ class Segment:
         consumers: Consumers,
         gate: Gate,
         collect: Callable[[Any], None],
-        shared: Callable[[str], bool],
+        shared: Callable[[Edge], bool],
     ) -> None:
         self.plan, self.head = plan, plan.head
         self.nodes = {id: nodes[id] for id in plan.nodes}
