@@ -25,7 +25,7 @@ async def shown(execution: Execution, *, progress: bool | None) -> AsyncGenerato
     if progress is False or (progress is None and not sys.stderr.isatty()):
         yield
         return
-    task = asyncio.create_task(_show(execution))
+    task = asyncio.create_task(_show(execution, force=progress is True))
     try:
         yield
     finally:
@@ -34,7 +34,7 @@ async def shown(execution: Execution, *, progress: bool | None) -> AsyncGenerato
             await task
 
 
-async def _show(execution: Execution) -> None:
+async def _show(execution: Execution, *, force: bool) -> None:
     await asyncio.sleep(PERIOD)
     from rich.console import Console
     from rich.progress import (
@@ -54,7 +54,8 @@ async def _show(execution: Execution) -> None:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True, force_terminal=force or None)
+    with Progress(*columns, console=console, transient=True) as bar:
         total = None if execution.progress() is None else 1.0
         task = bar.add_task(execution.name, total=total, items=0, rate=0.0)
         while True:

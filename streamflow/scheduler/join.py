@@ -71,10 +71,11 @@ def _chain(emitter: Emitter, consumer: Consumer) -> list[Edge] | None:
 
 def _write_branch(emitter: Emitter, edges: list[Edge], item: Item, indent: int) -> Item:
     """Write the calls of one branch; its variable is None where a node filtered the item."""
-    for edge in edges[:-1]:
-        result = emitter.fresh()
+    results = [emitter.fresh() for _ in edges[:-1]]
+    for result in results[1:]:
+        emitter.writer.add(indent, f"{result} = None")
+    for edge, result in zip(edges, results, strict=False):
         if edge is not edges[0]:
-            emitter.writer.add(indent, f"{result} = None")
             emitter.writer.add(indent, f"if {item.variable} is not None:")
             indent += 1
         item = _write_call(emitter, edge, item, result, indent)
@@ -122,6 +123,9 @@ def _write_zip(
     ledger = emitter.ledger
     failed = ledger.counter()
     ledger.failures.append((merge, failed))
+    # What broke off in a branch has not come here, and made no pair.
+    abandoned = ledger.counter()
+    emitter.writer.mark(Step(line, item.line, merge, item.variable, missed=abandoned))
     for edge in edges:
         value, missed = values[edge.target_port], ledger.counter()
         emitter.writer.mark(
@@ -130,4 +134,6 @@ def _write_zip(
         received = ledger.flow(value.flow, minus=(missed,))
         ledger.deliveries.append(Delivery(merge, edge, value.flow, received))
     emitter.writer.add(place.indent, f"else: {result} = ({names})")
-    emitter.result(merge, Item(result, line, ledger.flow(item.flow, minus=(failed,))), place)
+    emitter.result(
+        merge, Item(result, line, ledger.flow(item.flow, minus=(failed, abandoned))), place
+    )
