@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 import streamflow as sf
 from streamflow.nodes import PassThrough
+from streamflow.ports import Ports
 from streamflow.testing import assert_ledger
-
-ROOT = Path(__file__).parent.parent
 
 
 def test_a_context_tells_a_node_who_it_is() -> None:
@@ -119,3 +117,37 @@ def test_writable_copies_only_what_another_may_see() -> None:
     report = shared.run([1, 2])
     assert report.edges["draw.out -> write.in"].copied_bytes == 32
     assert report.copied_bytes == 32
+
+
+def test_a_node_enters_copies_of_its_own_by_port() -> None:
+    class Source(sf.Node):
+        inputs: ClassVar[Ports] = {}
+        outputs: ClassVar[Ports] = {"a": sf.Data(), "b": sf.Data()}
+
+        def initialize(self, ctx: sf.NodeContext) -> None:
+            self.ctx = ctx
+
+        def process(self) -> Iterator[sf.Out]:
+            self.ctx.count_copy(100, port="a")
+            yield sf.Out("a", 1)
+            yield sf.Out("b", 2)
+
+    class Sink(sf.Node):
+        outputs: ClassVar[Ports] = {}
+
+        def initialize(self, ctx: sf.NodeContext) -> None:
+            self.ctx = ctx
+
+        def process(self, item: int) -> None:
+            self.ctx.count_copy(7)
+
+    pipeline = sf.Pipeline("copies")
+    source = pipeline.add(Source())
+    source["a"] >> pipeline.add(Sink(), id="x")
+    source["b"] >> pipeline.add(Sink(), id="y", on="thread")
+
+    report = pipeline.run()
+
+    assert report.edges["source.a -> x.in"].copied_bytes == 107
+    assert report.edges["source.b -> y.in"].copied_bytes == 7
+    assert report.copied_bytes == 114

@@ -244,3 +244,35 @@ def test_a_sender_is_woken_by_any_room_before_its_receiver_sleeps() -> None:
     merge >> sf.node(lambda pair: pair[0])
 
     assert list(pipeline.run(collect=True).results) == list(range(200))
+
+
+def test_a_cleanup_that_does_not_return_is_named_and_keeps_no_other_from_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("streamflow.scheduler.supervise.GRACE", 0.05)
+    monkeypatch.setattr("streamflow.scheduler.placement.PATIENCE", 0.05)
+    release = threading.Event()
+    cleaned: list[str] = []
+
+    class Hangs(sf.Node):
+        def process(self, item: int) -> int:
+            return item
+
+        def cleanup(self) -> None:
+            release.wait()
+
+    class Clean(sf.Node):
+        def process(self, item: int) -> int:
+            return item
+
+        def cleanup(self) -> None:
+            cleaned.append("clean")
+
+    pipeline = sf.Pipeline("hangs")
+    pipeline.add(Clean()) >> pipeline.add(Hangs(), on="thread")
+
+    with pytest.raises(sf.NodeTimeoutError, match="'hangs' failed in cleanup: .* not returned"):
+        pipeline.run([1])
+    release.set()
+
+    assert cleaned == ["clean"]

@@ -6,9 +6,13 @@ import asyncio
 import importlib
 import threading
 from collections.abc import Coroutine
-from typing import Any, Protocol
+from contextlib import suppress
+from typing import Any, Final, Protocol
 
 from streamflow.flow.signal import Signal
+
+PATIENCE: Final = 5.0
+"""Seconds that a cancelled call may hold its thread before its caller goes on without it."""
 
 
 class Placement(Protocol):
@@ -94,23 +98,20 @@ class Thread:
             task[0].cancel()
 
         def finish(ended: asyncio.Task[Any]) -> None:
-            here.call_soon_threadsafe(_settle, done, ended)
+            with suppress(RuntimeError):  # nobody waits any more: that loop is closed
+                here.call_soon_threadsafe(_settle, done, ended)
 
         self._loop.call_soon_threadsafe(start)
-        cancelled = False
-        while not done.done():
-            try:
-                await asyncio.shield(done)
-            except asyncio.CancelledError:
-                if done.done():
-                    break
-                cancelled = True
+        try:
+            return await asyncio.shield(done)
+        except asyncio.CancelledError:
+            if not done.done():
                 self._loop.call_soon_threadsafe(cancel)
-            except Exception:  # read from the future below
-                break
-        if cancelled and not done.cancelled() and done.exception() is None:
-            raise asyncio.CancelledError
-        return done.result()
+                # Not for ever: what holds the thread may never look up.
+                await asyncio.wait([done], timeout=PATIENCE)
+            if done.done() and not done.cancelled() and done.exception() is not None:
+                return done.result()  # it failed before it could be cancelled
+            raise
 
     def close(self) -> None:
         """End the thread once what it does now has ended."""

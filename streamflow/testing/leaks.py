@@ -20,6 +20,9 @@ from streamflow.scheduler.placement import new_event_loop
 WATCHDOG: Final = "streamflow watchdog"
 """A thread that the process keeps: it sleeps while nothing runs."""
 
+TURNS: Final = 4
+"""Turns of the loop that its tasks have before anyone looks."""
+
 PERIOD: Final = 0.01
 """Seconds between two looks."""
 
@@ -71,7 +74,7 @@ class leak_check:  # noqa: N801 - used as contextlib's `suppress` and `closing` 
     ) -> None:
         deadline = monotonic() + self._grace
         while error is None and (left := self._left()):
-            if monotonic() > deadline:
+            if monotonic() > deadline and (left := self._new()):
                 raise self._error(left)
             self._pause()
 
@@ -84,12 +87,15 @@ class leak_check:  # noqa: N801 - used as contextlib's `suppress` and `closing` 
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        for _ in range(TURNS):
+            await asyncio.sleep(0)
         deadline = monotonic() + self._grace
         while error is None and (left := self._left()):
-            if monotonic() > deadline:
+            # Collecting garbage may take longer than the grace: looked at once more.
+            await asyncio.sleep(0)
+            if monotonic() > deadline and (left := self._new()):
                 raise self._error(left)
             self._pause()
-            await asyncio.sleep(0)
 
     def _pause(self) -> None:
         # In real time, also inside a coroutine: threads and processes end in that,
