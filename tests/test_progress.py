@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from typing import ClassVar
 
 import pytest
 
 import streamflow as sf
+from streamflow.ports import Ports
 
 
 class Reel(sf.Node):
     """A source that knows how far it is."""
 
-    inputs: ClassVar[Mapping[str, sf.Data]] = {}
+    inputs: ClassVar[Ports] = {}
 
     def __init__(self, count: int = 10, *, knows: bool = True) -> None:
         self.count, self.done, self.knows = count, 0, knows

@@ -271,7 +271,7 @@ def test_a_cleanup_that_does_not_return_is_named_and_keeps_no_other_from_its_own
     pipeline = sf.Pipeline("hangs")
     pipeline.add(Clean()) >> pipeline.add(Hangs(), on="thread")
 
-    with pytest.raises(sf.NodeTimeoutError, match="'hangs' failed in cleanup: .* not returned"):
+    with pytest.raises(sf.NodeTimeoutError, match=r"'hangs' failed in cleanup: .* not returned"):
         pipeline.run([1])
     release.set()
 
