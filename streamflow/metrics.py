@@ -74,23 +74,27 @@ class Histogram:
         self.fold()
         buckets = dict(self._buckets)  # the run may go on while this is read
         count = sum(buckets.values())
+        p50, p99 = _quantiles(buckets, 0.50 * count, 0.99 * count)
         return Times(
             count=count,
             mean_ns=self._sum // count if count else 0,
-            p50_ns=_quantile(buckets, count, 0.50),
-            p99_ns=_quantile(buckets, count, 0.99),
+            # The middle of a bucket may lie beyond the longest there was.
+            p50_ns=min(p50, max(self._max, 1)),
+            p99_ns=min(p99, max(self._max, 1)),
             max_ns=self._max,
         )
 
 
-def _quantile(buckets: Mapping[int, int], count: int, q: float) -> int:
-    wanted = q * count
+def _quantiles(buckets: Mapping[int, int], *ranks: float) -> list[int]:
+    """The middle of the bucket in which each rank falls; ranks in order."""
+    found: list[int] = []
+    seen = 0
     for bucket in sorted(buckets):
-        wanted -= buckets[bucket]
-        if wanted <= 0:
+        seen += buckets[bucket]
+        while len(found) < len(ranks) and seen >= ranks[len(found)]:
             octave, step = bucket >> 4, bucket & 15
-            return ((16 + step) * 2 + 1 << octave) >> 5
-    return 0
+            found.append(((16 + step) * 2 + 1 << octave) >> 5)
+    return found or [0] * len(ranks)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from streamflow.graph import Edge
 from streamflow.metrics import Histogram
@@ -44,14 +44,18 @@ class Loss(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """What a ledger says at one moment."""
+    """What a ledger says at one moment; nothing said is 0."""
 
-    received: Counter[str]
-    emitted: Counter[str]
-    failed: Counter[str]
-    dropped: dict[str, Counter[str]]
-    sent_over: Counter[Edge]
-    received_over: Counter[Edge]
+    received: defaultdict[str, int]
+    emitted: defaultdict[str, int]
+    failed: defaultdict[str, int]
+    dropped: defaultdict[str, defaultdict[str, int]]
+    sent_over: defaultdict[Edge, int]
+    received_over: defaultdict[Edge, int]
+
+
+def _zeros() -> defaultdict[Any, int]:
+    return defaultdict(int)
 
 
 @dataclass
@@ -136,7 +140,7 @@ class Ledger:
     def read(self) -> Counts:
         """Numbers of items, by node and by edge."""
         values = self._values()
-        read = Counts(Counter(), Counter(), Counter(), defaultdict(Counter), Counter(), Counter())
+        read = Counts(_zeros(), _zeros(), _zeros(), defaultdict(_zeros), _zeros(), _zeros())
         for delivery in self.deliveries:
             read.received[delivery.node] += values[delivery.received]
             if delivery.edge is not None:
