@@ -69,7 +69,7 @@ class Pipeline:
                 raise GraphError(f"a chain is made of nodes, not {type(node).__name__}")
             handle = self.add(node)
             if last is not None:
-                last >> handle  # pyright: ignore[reportUnusedExpression] - `>>` connects
+                self.connect(last, handle)
             last = handle
 
     def add(

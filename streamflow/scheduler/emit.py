@@ -200,12 +200,11 @@ class Emitter:
             lost=lost,
             missed=missed,
         )
-        write = (
-            self._call_generator
-            if self.nodes[node].shape.kind.is_generator
-            else self._call_function
-        )
-        write(node, port, step, item.flow, place)
+        if self.nodes[node].shape.kind.is_generator:
+            # What it was given says nothing of what it yields: that is counted.
+            self._call_generator(node, port, step, place)
+        else:
+            self._call_function(node, port, step, item.flow, place)
 
     def _call_function(
         self, node: str, port: str, step: Step, arrived: FlowId, place: Place
@@ -240,11 +239,7 @@ class Emitter:
         self._stop_clock()
         return line
 
-    def _call_generator(
-        self, node: str, port: str, step: Step, arrived: FlowId, place: Place
-    ) -> None:
-        # What it was given says nothing of what it yields: that is counted.
-        del arrived
+    def _call_generator(self, node: str, port: str, step: Step, place: Place) -> None:
         add, indent, result = self.writer.add, place.indent, self.fresh()
         is_async, yielded = self.nodes[node].shape.kind.is_async, self.ledger.counter()
         generator = f"g{result}"

@@ -55,7 +55,7 @@ class Runner:
         due, self._unsampled = divmod(self._unsampled + count, SAMPLE)
         if due:
             self._samples += due
-            if self._samples & FOLD:
+            if self._samples >= FOLD:
                 self._segment.ledger.fold()
                 self._samples = 0
         return due
