@@ -48,6 +48,13 @@ def test_the_version_is_that_of_the_code(invoke: Invoke) -> None:
     assert (done.exit_code, done.stdout) == (0, f"streamflow {sf.__version__}\n")
 
 
+@pytest.fixture
+def not_yet_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program's module, which another test may have imported, is forgotten."""
+    monkeypatch.delitem(sys.modules, "streamflow.__main__", raising=False)
+
+
+@pytest.mark.usefixtures("not_yet_imported")
 def test_the_package_runs_as_a_program(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -76,6 +83,7 @@ def test_ctrl_c_while_the_commands_are_imported_is_no_traceback(
     assert capsys.readouterr().err == "stopped\n"
 
 
+@pytest.mark.usefixtures("not_yet_imported")
 def test_importing_the_program_runs_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     runpy.run_module("streamflow", run_name="streamflow.__main__")
 
