@@ -75,12 +75,13 @@ class Driver:
     async def _feed(self) -> None:
         head = self.segment.nodes[self.segment.head]
         process = self.segment.instances[head.id].process
+        if self.inputs is not None or head.shape.is_source:
+            self._start()  # else it comes over a link
         if head.node.is_streaming:
             await self._feed_from(process(self._stream()), head.id, None)
         elif self.inputs is not None:
             await self._feed_from(self.inputs, head.id, next(iter(head.shape.inputs)))
         elif head.shape.is_source:
-            self._start()
             await self._feed_from(process(), head.id, None)
         await self._feed_from_links()
 
@@ -268,12 +269,7 @@ class Driver:
             if self._started:
                 return
             self._started = True
-        try:
-            self.segment.announce(inlet.node, event, itself=True)
-        except NodeError:
-            raise
-        except Exception as error:
-            raise node_error(inlet.node, "on_event", error) from error
+        self.segment.announce(inlet.node, event, itself=True)
 
     async def _passage(self) -> None:
         """Wait at the gate; events pass."""

@@ -268,12 +268,20 @@ class Segment:
         return [node for node in self.nodes if node in found and node != id]
 
     def announce(self, id: str, event: Event, *, itself: bool = False) -> None:
-        """Show an event to the nodes below one, and send it over their links."""
+        """Show an event to the nodes below one, and send it over their links.
+
+        Raises:
+            NodeError: one of them failed on it.
+        """
         nodes = [id] * itself + self.below(id)
         handlers = self.events_from
         for node in nodes:
-            if node in handlers:
+            if node not in handlers:
+                continue
+            try:
                 self.instances[node].on_event(event)
+            except Exception as error:
+                raise node_error(node, "on_event", error) from error
         for link in self.links_of([id, *nodes]):
             link.send_event(event)
 

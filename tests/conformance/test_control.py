@@ -72,6 +72,30 @@ def test_events_pass_through_nodes_that_do_not_listen(
     assert listener.seen == [events.Start(), 1, 2, events.Gap(0, 1), 3]
 
 
+def test_a_run_over_inputs_begins_with_a_start_too(
+    on: PlacementName, pipeline: sf.Pipeline
+) -> None:
+    listener = Listener()
+    pipeline.add(sf.node(lambda x: x)) >> pipeline.add(listener, on=on)
+
+    pipeline.run([1, 2])
+
+    assert listener.seen == [events.Start(), 1, 2]
+
+
+def test_a_listener_that_fails_on_the_start_is_the_one_that_is_named(
+    on: PlacementName, pipeline: sf.Pipeline
+) -> None:
+    class Deaf(Listener):
+        def on_event(self, event: events.Event) -> None:
+            raise OSError("cannot hear")
+
+    pipeline.add(sf.node(lambda x: x)) >> pipeline.add(Deaf(), on=on)
+
+    with pytest.raises(sf.NodeError, match="'deaf' failed in on_event: OSError: cannot hear"):
+        pipeline.run([1, 2])
+
+
 async def forever() -> AsyncIterator[int]:
     number = 0
     while True:
