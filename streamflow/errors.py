@@ -133,6 +133,54 @@ class LinkClosed(LinkError):
     """You used a link that your own side has closed."""
 
 
+class PeerLost(LinkError):
+    """The process at the other end of a link has died or gone away.
+
+    Attributes:
+        peer: who it was.
+        reason: what is known of its end.
+    """
+
+    def __init__(self, peer: str, reason: str) -> None:
+        super().__init__(peer, reason)
+        self.peer, self.reason = peer, reason
+
+    def __str__(self) -> str:
+        return f"{self.peer} is lost: {self.reason}"
+
+
+class WouldBlock(LinkError, BlockingIOError):
+    """There is no credit, or nothing to take, and the call must not wait."""
+
+
+class IpcError(StreamflowError):
+    """Shared memory could not be used as asked."""
+
+
+class HandshakeError(IpcError, ConnectionError):
+    """A peer could not be joined: it refused, speaks otherwise, or is somebody else's."""
+
+
+class RingCorrupt(IpcError):
+    """Shared memory holds what no well-behaved peer writes; the ring is used no more."""
+
+
+class PicklingError(StreamflowError, TypeError):
+    """Something cannot travel to another process.
+
+    Attributes:
+        path: where it stands, such as ``Detect.model.session.lock``.
+        reason: why it cannot travel.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path, self.reason = path, reason
+
+    def __str__(self) -> str:
+        return f"{self.path} cannot travel to another process: {self.reason}"
+
+
 class LinkFull(LinkError):
     """A link with ``policy="error"`` had no room for the item."""
 
