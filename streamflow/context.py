@@ -52,6 +52,7 @@ class NodeContext:
         connected: frozenset[str] | None = None,
         charge: Callable[[int, str | None], None] | None = None,
         send_event: Callable[[Event], None] | None = None,
+        make_pool: Callable[[], Pool] = Pool,
     ) -> None:
         self.node_id, self.node_type = node_id, node_type
         self.execution_id, self.session_id = execution_id, session_id
@@ -64,10 +65,11 @@ class NodeContext:
         self.emitted: list[tuple[str, Any]] = []
         self._charge = charge
         self._send_event = send_event
+        self._make_pool = make_pool
 
     @cached_property
     def _pool(self) -> Pool:
-        return Pool()
+        return self._make_pool()
 
     @property
     def memory(self) -> PoolStatistics:

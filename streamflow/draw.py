@@ -61,7 +61,7 @@ def mermaid(plan: Plan) -> str:
     names = {id: f"n{number}" for number, id in enumerate(plan.graph.nodes)}
     lines = ["flowchart LR"]
     for number, segment in enumerate(plan.segments):
-        lines.append(f'    subgraph s{number}["{_quoted(segment.placement)}"]')
+        lines.append(f'    subgraph s{number}["{_quoted(segment.where)}"]')
         for id in segment.nodes:
             words = [f"<b>{_quoted(id)}</b>", *map(_quoted, _subtitle(plan.graph.nodes[id]))]
             lines.append(f'        {names[id]}["{"<br/>".join(words)}"]')
@@ -96,7 +96,7 @@ def dot(plan: Plan) -> str:
     for number, segment in enumerate(plan.segments):
         fill, stroke = FILL[segment.threaded]
         lines.append(f"    subgraph cluster_{number} {{")
-        lines.append(f"        label={_string(segment.placement)}; style=filled;")
+        lines.append(f"        label={_string(segment.where)}; style=filled;")
         lines.append(f'        fillcolor="{fill}"; color="{stroke}";')
         lines += [f"        {names[id]} {_record(plan.graph.nodes[id])};" for id in segment.nodes]
         lines.append("    }")
@@ -141,7 +141,7 @@ def svg(plan: Plan) -> str:
     layout = arrange(
         plan,
         {id: _size(node) for id, node in nodes.items()},
-        titles={segment.head: _width(segment.placement, 11) for segment in plan.segments},
+        titles={segment.head: _width(segment.where, 11) for segment in plan.segments},
         labels=labels,
     )
     size = f'width="{layout.width:.0f}" height="{layout.height:.0f}"'
@@ -191,7 +191,7 @@ def _header(node: GraphNode) -> float:
 
 def _draw_segment(segment: SegmentPlan, box: Box) -> list[str]:
     fill, stroke = FILL[segment.threaded]
-    title = _text(box.x + 14, box.y + 19, segment.placement, 11, FAINT)
+    title = _text(box.x + 14, box.y + 19, segment.where, 11, FAINT)
     return [_rectangle(box, 9, fill, stroke), title]
 
 

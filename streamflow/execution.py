@@ -14,21 +14,18 @@ from typing import Any, Self
 from uuid import uuid4
 
 from streamflow.clock import Clock
-from streamflow.context import NodeContext
-from streamflow.errors import (
-    GraphError,
-    LinkClosed,
-    NodeTimeoutError,
-)
+from streamflow.errors import GraphError, NodeTimeoutError
 from streamflow.events import Event, Interrupt
 from streamflow.lifecycle import Lifecycle, State
 from streamflow.metrics import Report
 from streamflow.node import Node
-from streamflow.scheduler.accounts import reports, unbalanced
-from streamflow.scheduler.build import Machine, Options
-from streamflow.scheduler.inlet import Inlet
+from streamflow.scheduler.accounts import combined
+from streamflow.scheduler.build import Options
+from streamflow.scheduler.conduct import cleanup, first_failure, initialize
+from streamflow.scheduler.local import Local
+from streamflow.scheduler.part import About, Part
 from streamflow.scheduler.plan import Plan
-from streamflow.scheduler.supervise import GRACE, Supervisor
+from streamflow.scheduler.supervise import GRACE
 
 STALL_AFTER = 1.0
 """Seconds that a node may hold its thread before it is reported."""
@@ -68,48 +65,23 @@ class Execution:
     ) -> None:
         self.id = uuid4().hex
         self.name, self.clock = name, clock
-        self._life = Lifecycle(name)
-        self._inputs = dict(inputs or {})
-        self._injections: dict[tuple[str, str], Inlet] = {}
-        contexts: dict[str, NodeContext] = {}
-        self._machine = Machine(plan, instances, contexts, options)
-        for id, node in plan.graph.nodes.items():
-            contexts[id] = NodeContext(
-                id,
-                type(node.node).__name__,
-                execution_id=self.id,
-                session_id=session_id,
-                params=node.params,
-                metadata=metadata,
-                clock=clock,
-                connected=self._connected(plan, id),
-                charge=self._machine.charge(id),
-                send_event=self._machine.send_event(id),
-            )
-        self._supervisor = Supervisor(self._machine, stall_after=stall_after)
+        self._life, self._plan = Lifecycle(name), plan
+        about = About(self.id, session_id, metadata or {})
+        self._here = Local(
+            about,
+            plan,
+            instances,
+            clock=clock,
+            options=options,
+            inputs=inputs or {},
+            stall_after=stall_after,
+        )
+        self._parts: list[Part] = [self._here]
+        self._warnings: list[str] = []
         self._duration: float | None = None
         self._failure: BaseException | None = None
         self._stopping = False
         self._finished: asyncio.Future[None] | None = None
-        self._open_inputs(options)
-
-    def _connected(self, plan: Plan, id: str) -> frozenset[str]:
-        edges = plan.graph.edges
-        return frozenset(
-            [edge.source_port for edge in edges if edge.source == id]
-            + [edge.target_port for edge in edges if edge.target == id]
-        )
-
-    def _open_inputs(self, options: Options) -> None:
-        """Feed the nodes that no edge feeds: from the inputs, or by injection."""
-        for driver in self._machine.drivers:
-            head = driver.segment.nodes[driver.segment.head]
-            if driver.segment.head in self._inputs:
-                driver.inputs = self._inputs[driver.segment.head]
-            elif not driver.inlets and head.shape.inputs and options.outlets:
-                for port in head.shape.inputs:
-                    inlet = self._machine.add_inlet(head.id, port, lasting=True)
-                    self._injections[head.id, port] = inlet
 
     @property
     def state(self) -> State:
@@ -142,23 +114,30 @@ class Execution:
         self._finished = asyncio.get_running_loop().create_future()
         self.clock.start()
         try:
-            await self._supervisor.initialize()
+            await initialize(self._parts)
         except BaseException as error:
             await self._end(error)
             raise
         self._life.move(State.RUNNING)
-        self._supervisor.launch(self._drivers_ended)
+        for part in self._parts:
+            part.launch()
+        self._ending = asyncio.ensure_future(self._conduct())
 
-    def _drivers_ended(self, failure: BaseException | None) -> None:
-        self._ending = asyncio.ensure_future(self._end(failure))
+    async def _conduct(self) -> None:
+        await self._end(await first_failure(self._parts))
 
     async def _end(self, failure: BaseException | None) -> None:
         """Clean up, settle the ledger, and move to the final state."""
-        failures = await self._supervisor.cleanup()
+        failures: list[Exception] = [*await cleanup(self._parts, self._plan.topology.order)]
         if failure is None and failures and not self._stopping:
             failure = failures.pop(0)
-        self._supervisor.warnings += [str(error) for error in failures]
-        self._settle(failure)
+        for part in self._parts:
+            await part.settle(failure)
+        for part in self._parts:
+            failures += await part.close()
+        if failure is None and failures and not self._stopping:
+            failure = failures.pop(0)
+        self._warnings += [str(error) for error in failures]
         self._duration = self.clock.time()
         if not self.state.final:  # it is if a node held up stop() past its deadline
             self._life.move(self._final_state(failure))
@@ -170,17 +149,6 @@ class Execution:
             return State.CANCELLED
         self._failure = failure
         return State.FAILED if failure else State.COMPLETED
-
-    def _settle(self, failure: BaseException | None) -> None:
-        for link in self._machine.links.values():
-            link.drop_all("stopped")
-        for inlet in self._injections.values():
-            inlet.link.drop_all("stopped")
-            inlet.link.close()
-        for outlet in self._machine.outlets.values():
-            outlet.failure = failure
-            outlet.close()
-        self._supervisor.warnings += unbalanced(self._machine)
 
     async def wait(self) -> Report:
         """Wait until the run has ended, and report it.
@@ -205,7 +173,8 @@ class Execution:
             StateError: it is not running.
         """
         self._life.move(State.PAUSED)
-        self._machine.gate.closed = True
+        for part in self._parts:
+            part.gate(closed=True)
 
     async def resume(self) -> None:
         """Go on.
@@ -215,12 +184,8 @@ class Execution:
         """
         self._life.need(State.PAUSED, to="resume")
         self._life.move(State.RUNNING)
-        self._open_gate()
-
-    def _open_gate(self) -> None:
-        self._machine.gate.closed = False
-        for driver in self._machine.drivers:
-            driver.segment.arrived.wake()
+        for part in self._parts:
+            part.gate(closed=False)
 
     async def stop(self, timeout: float = GRACE) -> Report:
         """End the sources, let what is under way drain, and clean up.
@@ -235,22 +200,25 @@ class Execution:
         """
         self._life.need(State.RUNNING, State.PAUSED, to="stop")
         # What has come to its end by itself is completed, not cancelled.
-        self._stopping = not all(driver.finished for driver in self._machine.drivers)
-        self.clock.stop()
-        self._open_gate()
-        for inlet in self._injections.values():
-            inlet.link.close()
-        for driver in self._machine.drivers:
-            driver.stop()
+        self._stopping = not all(part.finished for part in self._parts)
+        for part in self._parts:
+            part.stop()
         finished = await self._finished_within(timeout)
         if not finished:
-            holder = self._supervisor.holder()
-            self._supervisor.cancel()
+            holder = await self._holder()
+            for part in self._parts:
+                part.cancel()
             if not await self._finished_within(GRACE):
                 raise self._abandon(holder, timeout)
         if self._failure is not None:
             raise self._failure
         return self.report()
+
+    async def _holder(self) -> str:
+        for part in self._parts:
+            if holder := await part.holder():
+                return holder
+        return ""
 
     def _abandon(self, holder: str, timeout: float) -> NodeTimeoutError:
         message = f"it has not returned {timeout + GRACE:g} s after stop()"
@@ -271,15 +239,16 @@ class Execution:
             return
         self._stopping = True
         self.clock.stop()
-        self._open_gate()
-        self._supervisor.cancel()
+        for part in self._parts:
+            part.gate(closed=False)
+            part.cancel()
         if not await self._finished_within(2 * GRACE):
-            raise self._abandon(self._supervisor.holder(), 0.0)
+            raise self._abandon(await self._holder(), 0.0)
 
     async def end_inputs(self) -> None:
         """Inject nothing more: nodes that only injections feed come to their end."""
-        for inlet in self._injections.values():
-            inlet.link.close()
+        for part in self._parts:
+            part.end_inputs()
 
     async def inject(self, node: str, item: Any, port: str = "in") -> None:
         """Send an item into a node, beside what its edges bring; waits for a credit.
@@ -289,47 +258,35 @@ class Execution:
             LinkClosed: the node has come to its end.
             StateError: the execution is not running or paused.
         """
-        await self._injection(node, port).link.send(item)
+        await self._part_with_input(node, port).inject(node, port, item)
 
     def send_event(self, node: str, event: Event, port: str = "in") -> None:
         """Send a control event into a node, and from there down the graph.
 
         Raises:
             GraphError: there is no such node or input port.
+            LinkClosed: the node has come to its end.
             StateError: the execution is not running or paused.
         """
-        injection = self._injection(node, port)
+        part = self._part_with_input(node, port)
         if event.urgent:
-            self._urge(node, event)
-        injection.link.send_event(event)
+            # It overtakes everything: whatever waits further down is dropped
+            # now, so that nobody blocks the way of the event itself.
+            below = self._plan.graph.below(node)
+            for other in self._parts:
+                other.urge(below, interrupt=isinstance(event, Interrupt))
+        part.send_event(node, port, event)
 
-    def _urge(self, node: str, event: Event) -> None:
-        # An urgent event overtakes everything: whatever waits further down is
-        # dropped now, so that nobody blocks the way of the event itself.
-        below = {node}
-        for edge in self._machine.plan.graph.edges:
-            if edge.source in below:
-                below.add(edge.target)
-        for edge, link in self._machine.links.items():
-            if edge.source in below:
-                link.drop_all("flushed")
-        if isinstance(event, Interrupt):
-            for driver in self._machine.drivers:
-                if below.intersection(driver.segment.nodes):
-                    driver.interrupt()
-
-    def _injection(self, node: str, port: str) -> Inlet:
+    def _part_with_input(self, node: str, port: str) -> Part:
         self._life.need(State.RUNNING, State.PAUSED, to=f"inject into {node}.{port}")
-        if (node, port) not in self._injections:
-            graph = self._machine.plan.graph
-            if node not in graph.nodes or port not in graph.nodes[node].shape.inputs:
-                known = [f"{id}.{name}" for id, n in graph.nodes.items() for name in n.shape.inputs]
-                raise GraphError(f"no input port {node}.{port}; there are {', '.join(known)}")
-            self._injections[node, port] = self._machine.add_inlet(node, port)
-        inlet = self._injections[node, port]
-        if inlet.ended or self._machine.driver_of(node).finished:
-            raise LinkClosed(f"cannot inject into {node}.{port}: its stream has ended")
-        return inlet
+        nodes = self._plan.graph.nodes
+        if node not in nodes or port not in nodes[node].shape.inputs:
+            known = [f"{id}.{name}" for id, n in nodes.items() for name in n.shape.inputs]
+            raise GraphError(f"no input port {node}.{port}; there are {', '.join(known)}")
+        return self._part_of(node)
+
+    def _part_of(self, node: str) -> Part:
+        return self._here
 
     def outputs(self, node: str, port: str = "out") -> AsyncIterator[Any]:
         """Items that leave a port, as they come; a bounded link that holds the node back.
@@ -338,23 +295,11 @@ class Execution:
             GraphError: there is no such node or port, or it is connected and
                 items flow already: ask before the first await.
         """
-        outlets = self._machine.outlets
-        if (node, port) not in outlets:
-            graph = self._machine.plan.graph
-            if node not in graph.nodes or port not in graph.nodes[node].outputs:
-                known = [f"{id}.{name}" for id, n in graph.nodes.items() for name in n.outputs]
-                raise GraphError(f"no output port {node}.{port}; there are {', '.join(known)}")
-            if self._machine.driver_of(node).segment.chunks:
-                raise GraphError(
-                    f"outputs of {node}.{port}, which is connected, must be asked for "
-                    "before the first item: before the first await after start"
-                )
-            self._machine.add_outlet(node, port)
-        outlet = outlets[node, port]
-        if outlet.attached:
-            raise GraphError(f"{node}.{port} is read already")
-        outlet.attached = True
-        return outlet.read()
+        nodes = self._plan.graph.nodes
+        if node not in nodes or port not in nodes[node].outputs:
+            known = [f"{id}.{name}" for id, n in nodes.items() for name in n.outputs]
+            raise GraphError(f"no output port {node}.{port}; there are {', '.join(known)}")
+        return self._part_of(node).outputs(node, port)
 
     def report(self) -> Report:
         """What the run has done so far."""
@@ -362,24 +307,20 @@ class Execution:
             duration = 0.0
         else:
             duration = self.clock.time() if self._duration is None else self._duration
-        nodes, edges = reports(self._machine, duration)
+        total = combined([part.snapshot(duration) for part in self._parts], self._plan)
         return Report(
             name=self.name,
             state=self.state.value,
             duration=duration,
-            nodes=nodes,
-            edges=edges,
-            results=self._machine.results,
-            stalls=tuple(self._supervisor.stalls),
-            warnings=tuple(self._supervisor.warnings),
+            nodes=total.nodes,
+            edges=total.edges,
+            results=self._here.machine.results,
+            stalls=total.stalls,
+            warnings=(*total.warnings, *self._warnings),
         )
 
     def progress(self) -> float | None:
         """How much of the sources has been emitted, from 0 to 1; None if one cannot tell."""
-        fractions = [
-            self._machine.instances[id].progress()
-            for id, node in self._machine.plan.graph.nodes.items()
-            if node.shape.is_source
-        ]
+        fractions = [value for part in self._parts for value in part.progress().values()]
         known = [fraction for fraction in fractions if fraction is not None]
         return min(known) if known and len(known) == len(fractions) else None

@@ -14,12 +14,14 @@ from typing import Any, Literal, TypeAlias, get_args
 from streamflow.errors import GraphError, PortMismatchError
 from streamflow.node import Node, NodeShape, shape_of
 from streamflow.ports import Conversion, Data, meet
+from streamflow.process import Process
 from streamflow.registry import registry
 from streamflow.topology import Topology, sort
 
 LinkPolicy: TypeAlias = Literal["block", "drop_oldest", "drop_newest", "latest", "error"]
 ErrorPolicy: TypeAlias = Literal["fail", "skip", "route"]
-PlacementName: TypeAlias = Literal["inline", "thread"]
+PlacementName: TypeAlias = Literal["inline", "thread", "process"]
+Placement: TypeAlias = PlacementName | Process
 
 ERROR_PORT = "error"
 
@@ -84,14 +86,16 @@ class NodeOptions:
     """How a node is run.
 
     Attributes:
-        on: ``inline`` (with its neighbours, on the loop) or ``thread``.
+        on: ``inline`` (with its neighbours, on the loop), ``thread``, or
+            ``process``: an interpreter of its own; a `Process` gives it a name
+            and limits.
         error: ``fail`` ends the run, ``skip`` loses the item, ``route`` sends
             the `NodeError` with its item to the port ``error``.
         timeout: seconds that one call may take, or None.
         concurrency: calls under way at once; order is kept.
     """
 
-    on: PlacementName = "inline"
+    on: Placement = "inline"
     error: ErrorPolicy = "fail"
     timeout: float | None = None
     concurrency: int = 1
@@ -99,6 +103,8 @@ class NodeOptions:
     def __post_init__(self) -> None:
         for name, allowed in (("on", PlacementName), ("error", ErrorPolicy)):
             value = getattr(self, name)
+            if name == "on" and isinstance(value, Process):
+                continue
             if value not in get_args(allowed):
                 words = ", ".join(repr(word) for word in get_args(allowed))
                 raise GraphError(f"{name} must be one of {words}, not {value!r}")
@@ -259,7 +265,7 @@ class Graph:
                 continue
             key = (edge.source, edge.source_port, repr(conversion))
             if key not in made:
-                made[key] = graph._add_converter(conversion)
+                made[key] = graph._add_converter(conversion, self.nodes[edge.target].options)
                 graph.edges.append(Edge(edge.source, edge.source_port, made[key], "in"))
             # Its queue stays behind the converter, which others may share.
             graph.edges.append(replace(edge, source=made[key], source_port="out"))
@@ -270,12 +276,14 @@ class Graph:
         met = meet(offered, self.nodes[edge.target].shape.inputs[edge.target_port])
         return met if isinstance(met, Conversion) else None
 
-    def _add_converter(self, conversion: Conversion) -> str:
+    def _add_converter(self, conversion: Conversion, options: NodeOptions) -> str:
+        # In the process of the node that needs it: one hop, not two.
+        on: Placement = options.on if isinstance(options.on, Process) else "inline"
         words = "_".join(str(value) for value in conversion.params.values())
         id = unique_id(f"{conversion.node_type.lower()}_{words}", self.nodes)
         make = registry.get(conversion.node_type)
         params = conversion.params
-        self.add(id, make(**params), None, lambda: make(**params), params)
+        self.add(id, make(**params), NodeOptions(on), lambda: make(**params), params)
         return id
 
     def consumers(self) -> dict[tuple[str, str], list[Edge]]:
@@ -284,6 +292,18 @@ class Graph:
         for edge in self.edges:
             found.setdefault((edge.source, edge.source_port), []).append(edge)
         return found
+
+    def below(self, id: str) -> frozenset[str]:
+        """A node, and all that it feeds."""
+        found, reached = {id}, [id]
+        leaving: dict[str, list[str]] = {}
+        for edge in self.edges:
+            leaving.setdefault(edge.source, []).append(edge.target)
+        while reached:
+            new = set(leaving.get(reached.pop(), ())) - found
+            found |= new
+            reached += new
+        return frozenset(found)
 
     def into(self, id: str) -> Iterator[Edge]:
         """Edges that enter a node, in order."""

@@ -15,7 +15,7 @@ from streamflow.graph import (
     ErrorPolicy,
     Graph,
     NodeOptions,
-    PlacementName,
+    Placement,
     Queue,
     unique_id,
 )
@@ -78,7 +78,7 @@ class Pipeline:
         /,
         *,
         id: str | None = None,
-        on: PlacementName = "inline",
+        on: Placement = "inline",
         error: ErrorPolicy = "fail",
         timeout: float | None = None,
         concurrency: int = 1,
@@ -90,7 +90,7 @@ class Pipeline:
             node: an instance, which is the very one that runs; or a class, of
                 which each execution makes its own.
             id: unique; the class name in snake case if not given.
-            on: where it runs.
+            on: where it runs: ``inline``, ``thread``, ``process`` or a `Process`.
             error: what happens to an item it fails on.
             timeout: seconds that one call may take.
             concurrency: calls under way at once.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from streamflow.flow.merge import Merge
@@ -12,6 +13,8 @@ from streamflow.scheduler.build import Machine
 from streamflow.scheduler.concurrent import Concurrent
 from streamflow.scheduler.driver import Driver
 from streamflow.scheduler.ledger import Counts
+from streamflow.scheduler.part import Snapshot
+from streamflow.scheduler.plan import Plan
 
 
 def reports(
@@ -30,8 +33,7 @@ def reports(
         driver = machine.driver_of(name)
         nodes[name] = _node_report(machine, driver, name, counts[id(driver)], duration)
     for edge in machine.plan.graph.edges:
-        target = machine.driver_of(edge.target)
-        edges[edge.name] = _edge_report(machine, edge, counts[id(target)])
+        edges[edge.name] = _edge_report(machine, edge, counts)
     return nodes, edges
 
 
@@ -63,17 +65,59 @@ def _node_report(
     )
 
 
-def _edge_report(machine: Machine, edge: Edge, counts: Counts) -> EdgeReport:
-    source, target = machine.driver_of(edge.source), machine.driver_of(edge.target)
-    copied = source.segment.ledger.copied.get(edge, 0)
-    if target is not source:
-        copied += target.segment.ledger.copied.get(edge, 0)
-    link = machine.links.get(edge)
+def _edge_report(machine: Machine, edge: Edge, counts: Mapping[int, Counts]) -> EdgeReport:
+    drivers = {
+        id(driver): driver
+        for driver in (machine.find_driver(edge.source), machine.find_driver(edge.target))
+        if driver is not None
+    }
+    copied = sum(driver.segment.ledger.copied.get(edge, 0) for driver in drivers.values())
+    link = machine.link_of(edge)
     if link is not None:
-        return replace(link.report(), copied_bytes=copied)
-    sent, received = counts.sent_over[edge], counts.received_over[edge]
+        report = link.report()
+        return replace(report, copied_bytes=report.copied_bytes + copied)
+    target = counts[id(machine.driver_of(edge.target))]
+    sent, received = target.sent_over[edge], target.received_over[edge]
     lost = {"abandoned": sent - received} if sent > received else {}
     return EdgeReport(sent=sent, received=received, dropped=lost, copied_bytes=copied)
+
+
+def combined(parts: Sequence[Snapshot], plan: Plan) -> Snapshot:
+    """What all parts of an execution have done, in the order of its graph."""
+    if len(parts) == 1:
+        return parts[0]
+    nodes = {id: report for part in parts for id, report in part.nodes.items()}
+    edges: dict[str, EdgeReport] = {}
+    for edge in plan.graph.edges:
+        halves = [part.edges[edge.name] for part in parts if edge.name in part.edges]
+        edges[edge.name] = _joined(halves) if edge in plan.crossings else halves[0]
+    return Snapshot(
+        {id: nodes[id] for id in plan.topology.order if id in nodes},
+        edges,
+        tuple(stall for part in parts for stall in part.stalls),
+        tuple(warning for part in parts for warning in part.warnings),
+        frozenset(id for part in parts for id in part.finished),
+    )
+
+
+def _joined(halves: Sequence[EdgeReport]) -> EdgeReport:
+    """One report of an edge from its two ends: each has counted what it sees."""
+    dropped: Counter[str] = Counter()
+    for half in halves:
+        dropped.update(half.dropped)
+    sent = max(half.sent for half in halves)
+    received = max(half.received for half in halves)
+    sender = next((half for half in halves if half.max_items is not None), EdgeReport())
+    return EdgeReport(
+        sent=sent,
+        received=received,
+        dropped=dict(dropped),
+        in_flight=max(0, sent - received - dropped.total()),
+        credits=sender.credits,
+        max_items=sender.max_items,
+        bytes=sender.bytes,
+        copied_bytes=sum(half.copied_bytes for half in halves),
+    )
 
 
 def unbalanced(machine: Machine) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from streamflow.context import NodeContext
@@ -45,14 +45,32 @@ class Options:
     exact: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """Links that this process has one end of.
+
+    Attributes:
+        outgoing: by edge, what its source sends to.
+        incoming: by edge, what its target takes from.
+        outlets: by (node, port), what leads to the pipeline's own process
+            although no edge does: results, and outputs that may be read.
+    """
+
+    outgoing: Mapping[Edge, Link] = field(default_factory=dict[Edge, Link])
+    incoming: Mapping[Edge, Link] = field(default_factory=dict[Edge, Link])
+    outlets: Mapping[tuple[str, str], Outlet] = field(
+        default_factory=dict[tuple[str, str], Outlet]
+    )
+
+
 class Machine:
-    """Everything of one execution that moves.
+    """Everything of one execution that moves in one process.
 
     Attributes:
         plan: what it was built from.
         gate: closed while paused.
         drivers: one for each segment, in topological order.
-        links: by edge.
+        links: by edge, those that are received from here.
         outlets: by (node, port).
         results: what was collected.
     """
@@ -63,16 +81,19 @@ class Machine:
         instances: Mapping[str, Node],
         contexts: Mapping[str, NodeContext],
         options: Options | None = None,
+        ends: Ends | None = None,
     ) -> None:
-        options = options or Options()
+        options, ends = options or Options(), ends or Ends()
         self.plan, self.gate = plan, Gate()
         self.instances, self.contexts = instances, contexts
         self.results: list[Any] = []
         self.links: dict[Edge, Link] = {}
         self.outlets: dict[tuple[str, str], Outlet] = {}
         self._consumers: dict[tuple[str, str], list[Consumer]] = {}
+        self._sending = 0
         self._shared: dict[Edge, bool] = {}
-        self._connect(options)
+        self._ends = ends
+        self._connect(options, ends)
         self.drivers = [
             Driver(
                 Segment(
@@ -95,40 +116,40 @@ class Machine:
             link.arrived = driver.segment.arrived
             driver.inlets.append(Inlet(link, edge.target, edge.target_port, edge))
 
-    def _connect(self, options: Options) -> None:
+    def _connect(self, options: Options, ends: Ends) -> None:
         budget = Budget(options.max_bytes) if options.max_bytes is not None else None
         for edge in self.plan.graph.edges:
-            port = (edge.source, edge.source_port)
-            if edge in self.plan.borders:
-                self.links[edge] = link = Link(edge.name, self._queue(edge), budget=budget)
-                consumer = Consumer(edge, str(len(self.links)), link)
-            else:
-                consumer = Consumer(edge)
-            self._consumers.setdefault(port, []).append(consumer)
+            if edge in ends.incoming:
+                self.links[edge] = ends.incoming[edge]
+                continue
+            link = ends.outgoing.get(edge)
+            if link is None and edge in self.plan.borders:
+                self.links[edge] = link = Link(edge.name, link_queue(self.plan, edge), None, budget)
+            self._consume(edge.source, edge.source_port, edge, link)
         for id, node in self.plan.graph.nodes.items():
             for name in node.outputs:
-                if (id, name) in self._consumers:
+                if (id, name) in ends.outlets:
+                    self.outlets[id, name] = outlet = ends.outlets[id, name]
+                    self._consume(id, name, None, outlet)
+                elif (id, name) in self._consumers:
                     continue
-                if options.collect and name == "out":
+                elif options.collect and name == "out":
                     self._consumers[id, name] = [RESULTS]
                 elif options.outlets:
                     self.add_outlet(id, name)
 
-    def _queue(self, edge: Edge) -> Queue:
-        queue = edge.queue or Queue()
-        if queue.max_items is not None:
-            return queue
-        nodes, home = self.plan.graph.nodes, self.plan.home
-        heavy = isinstance(nodes[edge.source].outputs[edge.source_port], Video)
-        crosses = home[edge.source].placement != home[edge.target].placement
-        return replace(queue, max_items=FEEDER_ITEMS) if heavy or crosses else queue
+    def _consume(self, id: str, port: str, edge: Edge | None, link: Link | None) -> None:
+        """Let what leaves a port go over an edge, or to an outlet; a call where no link is."""
+        name = None
+        if link is not None:
+            self._sending += 1
+            name = str(self._sending)
+        self._consumers.setdefault((id, port), []).append(Consumer(edge, name, link))
 
     def add_outlet(self, id: str, port: str) -> Outlet:
         """Let a port be read from outside."""
-        outlet = Outlet(f"{id}.{port}")
-        self.outlets[id, port] = outlet
-        name = f"o{len(self.outlets)}"
-        self._consumers.setdefault((id, port), []).append(Consumer(None, name, outlet))
+        self.outlets[id, port] = outlet = Outlet(f"{id}.{port}")
+        self._consume(id, port, None, outlet)
         return outlet
 
     def add_inlet(self, id: str, port: str, *, lasting: bool = False) -> Inlet:
@@ -143,6 +164,14 @@ class Machine:
     def driver_of(self, id: str) -> Driver:
         """The driver of the segment that a node is in."""
         return self._home[id]
+
+    def find_driver(self, id: str) -> Driver | None:
+        """The same; None if the node is in another process."""
+        return self._home.get(id)
+
+    def link_of(self, edge: Edge) -> Link | None:
+        """The end of an edge's link that is here; None where the edge is a call."""
+        return self.links.get(edge) or self._ends.outgoing.get(edge)
 
     def charge(self, id: str) -> Callable[[int, str | None], None]:
         """What a node's context calls to enter a copy into the ledger."""
@@ -170,8 +199,8 @@ class Machine:
         """
         if edge not in self._shared:
             self._shared[edge] = (
-                len(self._consumers[edge.source, edge.source_port]) > 1
-                or isinstance(self.instances[edge.source], CombineLatest)
+                len(self._consumers.get((edge.source, edge.source_port), ())) != 1
+                or isinstance(self.instances.get(edge.source), CombineLatest)
                 or any(self.is_shared(before) for before in self.plan.graph.into(edge.source))
             )
         return self._shared[edge]
@@ -181,9 +210,20 @@ class Machine:
         return "\n".join(_explain(driver, self.plan) for driver in self.drivers)
 
 
+def link_queue(plan: Plan, edge: Edge) -> Queue:
+    """What the link over an edge holds: as asked for, else few pictures and more of the rest."""
+    queue = edge.queue or Queue()
+    if queue.max_items is not None:
+        return queue
+    nodes, home = plan.graph.nodes, plan.home
+    heavy = isinstance(nodes[edge.source].outputs[edge.source_port], Video)
+    crosses = home[edge.source].placement != home[edge.target].placement
+    return replace(queue, max_items=FEEDER_ITEMS) if heavy or crosses else queue
+
+
 def _explain(driver: Driver, plan: Plan) -> str:
     segment = driver.segment
-    lines = [f"# segment {segment.head} ({segment.plan.placement}): {' '.join(segment.nodes)}"]
+    lines = [f"# segment {segment.head} ({segment.plan.where}): {' '.join(segment.nodes)}"]
     for edge, reason in plan.borders.items():
         if plan.home[edge.target] is segment.plan:
             lines.append(f"#   fed by {edge.name}: a link, because of {reason}")

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 
 from streamflow.flow.merge import Merge
 from streamflow.graph import Edge, Graph, GraphNode
+from streamflow.process import Process
+from streamflow.scheduler.assign import assign_processes, process_of, processes
 from streamflow.scheduler.concurrent import widened
 from streamflow.topology import Topology
 
@@ -26,16 +28,25 @@ class SegmentPlan:
         head: the node that links, or nothing, feed.
         nodes: ids in topological order, the head first.
         placement: ``inline``, or the name of a thread of its own.
+        process: name of the process it runs in; None for the pipeline's own.
     """
 
     head: str
     placement: str
+    process: str | None = None
     nodes: list[str] = field(default_factory=list[str])
 
     @property
     def threaded(self) -> bool:
         """Whether it runs on a thread of its own."""
         return self.placement != INLINE
+
+    @property
+    def where(self) -> str:
+        """Process and thread in words: ``process:gpu``, ``process:gpu thread:sink``, ``inline``."""
+        if self.process is None:
+            return self.placement
+        return f"process:{self.process}" + (f" {self.placement}" if self.threaded else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +59,7 @@ class Plan:
         segments: in topological order of their heads.
         home: node id → its segment.
         borders: edges between segments, with why they are cut.
+        processes: beside the pipeline's own, by name.
     """
 
     graph: Graph
@@ -55,6 +67,33 @@ class Plan:
     segments: tuple[SegmentPlan, ...]
     home: Mapping[str, SegmentPlan]
     borders: Mapping[Edge, str]
+    processes: Mapping[str, Process] = field(default_factory=dict[str, Process])
+
+    def part(self, process: str | None) -> Plan:
+        """What runs in one process, with every edge that begins or ends there."""
+        if not self.processes:
+            return self
+        here = {id for id, segment in self.home.items() if segment.process == process}
+        edges = [e for e in self.graph.edges if e.source in here or e.target in here]
+        order, distance, inputs, outputs = self.topology
+        return Plan(
+            Graph({id: node for id, node in self.graph.nodes.items() if id in here}, edges),
+            Topology(
+                tuple(id for id in order if id in here),
+                {id: number for id, number in distance.items() if id in here},
+                tuple(id for id in inputs if id in here),
+                tuple(id for id in outputs if id in here),
+            ),
+            tuple(segment for segment in self.segments if segment.process == process),
+            {id: segment for id, segment in self.home.items() if id in here},
+            {edge: why for edge, why in self.borders.items() if edge in edges},
+        )
+
+    @property
+    def crossings(self) -> list[Edge]:
+        """Edges whose ends lie in two processes."""
+        home = self.home
+        return [e for e in self.borders if home[e.source].process != home[e.target].process]
 
 
 def plan(graph: Graph, *, threads: bool = True) -> Plan:
@@ -62,14 +101,14 @@ def plan(graph: Graph, *, threads: bool = True) -> Plan:
 
     Args:
         graph: as built; converters are put in here.
-        threads: whether placements on threads are honoured; under a clock
-            that cannot wake threads everything runs inline.
+        threads: whether placements on threads and processes are honoured; under
+            a clock that cannot wake threads everything runs inline.
 
     Raises:
         CycleError: the edges form a cycle.
-        GraphError: the graph is empty.
+        GraphError: the graph is empty, or two nodes disagree about one process.
     """
-    graph = graph.negotiated()
+    graph = (assign_processes(graph) if threads else graph).negotiated()
     graph.nodes = {id: widened(node) for id, node in graph.nodes.items()}
     topology = graph.topology()
     into: dict[str, list[Edge]] = {id: [] for id in graph.nodes}
@@ -81,19 +120,29 @@ def plan(graph: Graph, *, threads: bool = True) -> Plan:
     segments: list[SegmentPlan] = []
     for id in topology.order:
         node, edges = graph.nodes[id], into[id]
-        placement = _place(node, edges, graph, home) if threads else INLINE
-        reasons = {edge: _why_cut(graph, edge, home, placement, apart) for edge in edges}
+        placed = _place(node, edges, graph, home) if threads else SegmentPlan(id, INLINE)
+        reasons = {edge: _why_cut(graph, edge, home, placed, apart) for edge in edges}
         joint = _joint_segment(edges, reasons, home)
         if joint is None:
-            joint = SegmentPlan(id, placement)
+            joint = placed
             segments.append(joint)
             borders.update({edge: reason or "another head" for edge, reason in reasons.items()})
         joint.nodes.append(id)
         home[id] = joint
-    return Plan(graph, topology, tuple(segments), home, borders)
+    known = processes(graph) if threads else {}
+    return Plan(graph, topology, tuple(segments), home, borders, known)
 
 
 def _place(
+    node: GraphNode, edges: list[Edge], graph: Graph, home: Mapping[str, SegmentPlan]
+) -> SegmentPlan:
+    """A segment for a node that is fed by none: process and thread that it asks for."""
+    process = process_of(node)
+    thread = _thread(node, edges, graph, home)
+    return SegmentPlan(node.id, thread, process.name if process is not None else None)
+
+
+def _thread(
     node: GraphNode, edges: list[Edge], graph: Graph, home: Mapping[str, SegmentPlan]
 ) -> str:
     """Name of the thread that a node asks for, or ``inline``.
@@ -103,7 +152,7 @@ def _place(
     """
     if node.node.blocking:
         return f"thread:{node.id}"
-    if node.options.on == INLINE:
+    if node.options.on != "thread":
         return INLINE
     feeding = {home[edge.source].placement for edge in edges}
     asked = all(graph.nodes[home[edge.source].head].options.on == "thread" for edge in edges)
@@ -134,13 +183,16 @@ def _why_cut(
     graph: Graph,
     edge: Edge,
     home: Mapping[str, SegmentPlan],
-    placement: str,
+    placed: SegmentPlan,
     apart: frozenset[Edge],
 ) -> str | None:
     source, target = graph.nodes[edge.source], graph.nodes[edge.target]
     if edge.queue is not None:
         return "a queue"
-    if home[edge.source].placement != placement:
+    feeding = home[edge.source]
+    if feeding.process != placed.process:
+        return "another process"
+    if feeding.placement != placed.placement:
         return "another placement"
     if source.options.concurrency > 1 or target.options.concurrency > 1:
         return "concurrency"

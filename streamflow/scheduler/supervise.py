@@ -1,15 +1,15 @@
 """Supervision: starts drivers where they belong, and ends them all, whatever happens.
 
-Every `initialize` returns before the first item; every `cleanup` runs once, in
-reverse order, on the thread where its node lived; the first failure ends the
-others; and each wait has a deadline, after which the node that holds it is named.
+Every `initialize` returns before the first item; every `cleanup` runs once, on
+the thread where its node lived; the first failure ends the others; and each
+wait has a deadline, after which the node that holds it is named.
 """
 
 from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any, Final
 
 from streamflow.errors import NodeError, NodeTimeoutError
@@ -38,6 +38,8 @@ class Supervisor:
         stall_after: seconds without a turn after which a node is reported.
 
     Attributes:
+        initialized: nodes whose `initialize` was called, and which wait for their
+            `cleanup`.
         warnings: what went wrong without ending the run, in words.
         stalls: nodes that held a thread.
     """
@@ -48,10 +50,10 @@ class Supervisor:
         self._stall_after = stall_after
         self._inline = Inline()
         self._threads: dict[str, Thread] = {}
-        self._initialized: list[str] = []
+        self.initialized: set[str] = set()
         self._tasks: list[asyncio.Task[Any]] = []
         self._watches: list[Watch] = []
-        self._supervision: asyncio.Task[None] | None = None
+        self._supervision: asyncio.Task[BaseException | None] | None = None
 
     @property
     def stalls(self) -> list[Any]:
@@ -73,14 +75,11 @@ class Supervisor:
         Raises:
             NodeError: one failed; all have returned.
         """
-        plan = self.machine.plan
         calls = [
             self.placement(driver).call(self._initialize_segment(driver))
             for driver in self.machine.drivers
         ]
         results = await asyncio.gather(*calls, return_exceptions=True)
-        order = {id: number for number, id in enumerate(plan.topology.order)}
-        self._initialized.sort(key=order.__getitem__)
         for result in results:
             if isinstance(result, BaseException):
                 raise result
@@ -89,7 +88,7 @@ class Supervisor:
         waiting: list[Coroutine[Any, Any, None]] = []
         failures: list[Exception] = []
         for id in driver.segment.nodes:
-            self._initialized.append(id)
+            self.initialized.add(id)
             try:
                 result = self.machine.instances[id].initialize(self.machine.contexts[id])
             except Exception as error:  # explained and raised below
@@ -102,15 +101,19 @@ class Supervisor:
         if failures:
             raise failures[0]
 
-    def launch(self, done: Callable[[BaseException | None], None]) -> None:
-        """Start all drivers; ``done`` is called once, when all have ended."""
+    def launch(self) -> None:
+        """Start all drivers."""
         loop = asyncio.get_running_loop()
         for driver in self.machine.drivers:
             placement = self.placement(driver)
             name = f"streamflow {driver.segment.head}"
             self._tasks.append(loop.create_task(placement.call(driver.drive()), name=name))
         self._watch()
-        self._supervision = loop.create_task(self._supervise(done), name="streamflow supervisor")
+        self._supervision = loop.create_task(self._supervise(), name="streamflow supervisor")
+
+    async def ended(self) -> BaseException | None:
+        """Wait until all drivers have ended; the first failure, if there was one."""
+        return await self._supervision if self._supervision is not None else None
 
     def _watch(self) -> None:
         by_thread: dict[int, list[Driver]] = {}
@@ -121,13 +124,11 @@ class Supervisor:
         ]
         watchdog.add(self._watches)
 
-    async def _supervise(self, done: Callable[[BaseException | None], None]) -> None:
-        failure: BaseException | None = None
+    async def _supervise(self) -> BaseException | None:
         try:
-            failure = await self._first_failure()
+            return await self._first_failure()
         finally:
             watchdog.remove(self._watches)
-            done(failure)
 
     async def _first_failure(self) -> BaseException | None:
         pending: set[asyncio.Task[Any]] = set(self._tasks)
@@ -154,27 +155,10 @@ class Supervisor:
         for task in self._tasks:
             task.cancel()
 
-    async def cleanup(self) -> list[NodeError]:
-        """Call `cleanup` of every initialized node, in reverse; then end the threads.
-
-        Returns:
-            What failed: a failure stops no other cleanup.
-        """
-        failures: list[NodeError] = []
-        while self._initialized:
-            id = self._initialized.pop()
-            driver = self.machine.driver_of(id)
-            if (error := await self._cleanup_node(driver, id)) is not None:
-                failures.append(error)
-        for thread in self._threads.values():
-            thread.close()
-        for name, thread in self._threads.items():
-            if not await thread.join(GRACE):
-                holder = node_at_work(thread.thread_id) or name.partition(":")[2]
-                failures.append(_held(holder, "cleanup", GRACE))
-        return failures
-
-    async def _cleanup_node(self, driver: Driver, id: str) -> NodeError | None:
+    async def cleanup(self, id: str) -> NodeError | None:
+        """Call `cleanup` of one node, where it lived; what failed."""
+        self.initialized.remove(id)
+        driver = self.machine.driver_of(id)
         try:
             if not driver.segment.plan.threaded:
                 await _cleanup(self.machine, id)
@@ -188,6 +172,17 @@ class Supervisor:
         except NodeError as error:
             return error
         return None
+
+    async def close(self) -> list[NodeError]:
+        """End the threads; who held them up."""
+        failures: list[NodeError] = []
+        for thread in self._threads.values():
+            thread.close()
+        for name, thread in self._threads.items():
+            if not await thread.join(GRACE):
+                holder = node_at_work(thread.thread_id) or name.partition(":")[2]
+                failures.append(_held(holder, "cleanup", GRACE))
+        return failures
 
     def holder(self) -> str:
         """The node that keeps the run from ending, as far as can be told."""

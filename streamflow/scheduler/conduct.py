@@ -1,0 +1,54 @@
+"""Conducting: the parts of an execution begin together, and end together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from streamflow.errors import NodeError
+from streamflow.scheduler.part import Part
+
+
+async def initialize(parts: Sequence[Part]) -> None:
+    """Initialize all nodes of all parts, concurrently.
+
+    Raises:
+        NodeError: one failed; all have returned.
+    """
+    if len(parts) == 1:
+        await parts[0].initialize()
+        return
+    calls = (part.initialize() for part in parts)
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+
+
+async def first_failure(parts: Sequence[Part]) -> BaseException | None:
+    """Wait until all parts have ended; the first that fails ends the others."""
+    if len(parts) == 1:
+        return await parts[0].ended()
+    failure: BaseException | None = None
+    pending = {asyncio.ensure_future(part.ended()) for part in parts}
+    while pending:
+        finished, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+        for task in finished:
+            if failure is None and (failure := task.result()) is not None:
+                for part in parts:
+                    part.cancel()
+    return failure
+
+
+async def cleanup(parts: Sequence[Part], order: Sequence[str]) -> list[NodeError]:
+    """Clean up every node that was initialized, in reverse order.
+
+    Returns:
+        What failed: a failure stops no other cleanup.
+    """
+    home = {id: part for part in parts for id in part.initialized}
+    failures: list[NodeError] = []
+    for id in reversed(order):
+        if id in home and (error := await home[id].cleanup(id)) is not None:
+            failures.append(error)
+    return failures
