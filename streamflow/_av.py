@@ -165,7 +165,7 @@ def map_samples(frame: AudioFrame) -> Array:
     if len(planes) == 1:
         return _flat(planes[0], dtype)[:count][None]
     copies.count(frame.nbytes)
-    samples = np.empty((len(planes), count), dtype)
+    samples = copies.allocate((len(planes), count), dtype)
     for row, plane in zip(samples, planes, strict=True):
         row[:] = _flat(plane, dtype)[:count]
     return samples

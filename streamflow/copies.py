@@ -10,7 +10,12 @@ from __future__ import annotations
 
 import sys
 from types import FrameType
-from typing import Final, Protocol, cast
+from typing import Any, Final, Protocol, cast
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
 
 SEGMENT: Final = "__streamflow_segment__"
 """Name under which generated code finds its segment in its globals."""
@@ -25,6 +30,10 @@ class Segment(Protocol):
 
     def exclusive(self, line: int) -> bool:
         """Whether the item that the node at ``line`` works on is nobody else's."""
+        ...
+
+    def allocate(self, line: int, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
+        """Memory from the pool of the node at ``line``."""
         ...
 
 
@@ -43,6 +52,20 @@ def count(nbytes: int) -> None:
     found = running(sys._getframe(1))
     if found is not None:
         found[0].charge(found[1], nbytes)
+
+
+def allocate(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
+    """Memory from the pool of the node that is running on this stack, if any, to copy to."""
+    found = running(sys._getframe(1))
+    return np.empty(shape, dtype) if found is None else found[0].allocate(found[1], shape, dtype)
+
+
+def copied(array: Array) -> Array:
+    """A copy of an array, in memory of the node that is running on this stack, charged to it."""
+    count(array.nbytes)
+    copy = allocate(array.shape, array.dtype)
+    copy[...] = array
+    return copy
 
 
 def exclusive() -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from streamflow import copies
@@ -17,6 +18,7 @@ class Counted:
 
     def __init__(self, *, exclusive: bool = True) -> None:
         self.charges: list[tuple[int, int]] = []
+        self.allocated: list[tuple[int, tuple[int, ...]]] = []
         self._exclusive = exclusive
 
     def charge(self, line: int, nbytes: int) -> None:
@@ -24,6 +26,12 @@ class Counted:
 
     def exclusive(self, line: int) -> bool:
         return self._exclusive
+
+    def allocate(
+        self, line: int, shape: tuple[int, ...], dtype: npt.DTypeLike
+    ) -> npt.NDArray[Any]:
+        self.allocated.append((line, shape))
+        return np.empty(shape, dtype)
 
 
 CODE = """

@@ -329,12 +329,4 @@ def crop(frame: VideoFrame, width: int, height: int) -> VideoFrame:
     planes = tuple(
         plane[: shape[0], : shape[1]] for plane, shape in zip(frame.planes, shapes, strict=True)
     )
-    return VideoFrame(
-        planes,
-        frame.format,
-        pts=frame.pts,
-        time_base=frame.time_base,
-        metadata=frame.metadata,
-        colorspace=frame.colorspace,
-        color_range=frame.color_range,
-    )
+    return frame.with_planes(planes)

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from streamflow.frames import VideoFrame
 from streamflow.node import Node
-from streamflow.nodes.video.picture import Plane, check_video, is_subsampled, with_planes
+from streamflow.nodes.video.picture import Plane, check_video, is_subsampled
 from streamflow.ports import Ports, Video
 
 
@@ -53,7 +53,7 @@ class Crop(Node):
             self._cut(plane, width, height, 2 if index else 1)
             for index, plane in enumerate(frame.planes)
         )
-        made = with_planes(frame, planes)
+        made = frame.with_planes(planes)
         made.shared = frame.shared
         return made
 

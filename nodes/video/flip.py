@@ -9,7 +9,7 @@ import numpy as np
 from streamflow.context import NodeContext
 from streamflow.frames import VideoFrame
 from streamflow.node import Node
-from streamflow.nodes.video.picture import allocate_planes, check_video, with_planes
+from streamflow.nodes.video.picture import allocate_planes, check_video
 from streamflow.ports import Ports, Video
 
 
@@ -46,4 +46,4 @@ class Flip(Node):
         planes = allocate_planes(self._allocate, frame.format, frame.width, frame.height)
         for plane, source in zip(planes, frame.planes, strict=True):
             np.copyto(plane, source[self._mirror])
-        return with_planes(frame, planes)
+        return frame.with_planes(planes)

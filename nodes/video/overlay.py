@@ -16,7 +16,7 @@ from streamflow.errors import MediaError
 from streamflow.frames import VideoFrame
 from streamflow.node import Node
 from streamflow.nodes.video.layer import Field, Layer, Look, blend, make_layer
-from streamflow.nodes.video.picture import check_video, is_subsampled, with_planes
+from streamflow.nodes.video.picture import check_video, is_subsampled
 from streamflow.nodes.video.text import Typesetter
 from streamflow.packet import Packet
 from streamflow.ports import Data, Ports, Video
@@ -137,7 +137,7 @@ class Overlay(Node):
         if is_subsampled(frame.format):
             left, top = left // 2 * 2, top // 2 * 2
         blend(planes, layer, left, top)
-        return with_planes(frame, planes)
+        return frame.with_planes(planes)
 
     def place(self, width: int, height: int, box_width: int, box_height: int) -> tuple[int, int]:
         """Left and top of a box in a picture, all in pixels.

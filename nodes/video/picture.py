@@ -82,16 +82,3 @@ def allocate_planes(allocate: Allocate, format: str, width: int, height: int) ->
         planes.append(memory[start:end].reshape(shape))
         start = end
     return tuple(planes)
-
-
-def with_planes(frame: VideoFrame, planes: Planes) -> VideoFrame:
-    """A frame of other planes; format, pts, time base, metadata and colour stay."""
-    return VideoFrame(
-        planes,
-        frame.format,
-        pts=frame.pts,
-        time_base=frame.time_base,
-        metadata=frame.metadata,
-        colorspace=frame.colorspace,
-        color_range=frame.color_range,
-    )

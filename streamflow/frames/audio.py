@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -262,6 +263,16 @@ class AudioFrame:
             setattr(new, name, changes.get(name, getattr(self, name)))
         return new
 
+    def with_samples(self, samples: Array) -> AudioFrame:
+        """A new frame over other samples, as many as there are; the rest stays.
+
+        Raises:
+            ValueError: the samples have another shape or dtype than the format needs.
+        """
+        made = AudioFrame(samples, self.format, **self._fields())
+        made.time_base = self.time_base  # even if it is None
+        return made
+
     def writable(self) -> AudioFrame:
         """A frame whose samples may be written.
 
@@ -271,8 +282,7 @@ class AudioFrame:
         if not self.shared and lent(self.samples) and copies.exclusive():
             samples = writable_view(self.samples)
         else:
-            copies.count(self.nbytes)
-            samples = self.samples.copy()
+            samples = copies.copied(self.samples)
         new = self.replace()
         new._samples, new._origin, new.shared = samples, None, False
         return new
@@ -298,6 +308,19 @@ class AudioFrame:
 
     def __buffer__(self, flags: int) -> memoryview:
         return self.samples.data
+
+    def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
+        # Only memory in one piece is pickled out-of-band, where it need not be copied.
+        samples = np.ascontiguousarray(self.samples)
+        fields = self._fields()
+        fields["metadata"] = dict(self.metadata)
+        # The constructor would make a time base up where there is none.
+        state = None, {"time_base": self.time_base}
+        return partial(AudioFrame, samples, self.format, **fields), (), state
+
+    def _fields(self) -> dict[str, Any]:
+        names = ("layout", "rate", "pts", "time_base", "metadata")
+        return {name: getattr(self, name) for name in names}
 
     def __repr__(self) -> str:
         return (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from fractions import Fraction
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
@@ -280,6 +281,18 @@ class VideoFrame:
             setattr(new, name, changes.get(name, getattr(self, name)))
         return new
 
+    def with_planes(self, planes: tuple[Array, ...]) -> VideoFrame:
+        """A new frame over other planes, of any size; format, time, metadata and colour stay.
+
+        Raises:
+            ValueError: a plane has another shape or dtype than the format needs.
+
+        >>> frame = VideoFrame.from_ndarray(np.zeros((4, 6, 3), np.uint8), pts=3)
+        >>> frame.with_planes((frame.planes[0][1:3],))
+        <VideoFrame 6x2 rgb24 pts=3>
+        """
+        return VideoFrame(planes, self.format, **self._fields())
+
     def writable(self) -> VideoFrame:
         """A frame whose planes may be written.
 
@@ -289,8 +302,7 @@ class VideoFrame:
         if not self.shared and all(map(lent, self.planes)) and copies.exclusive():
             planes = tuple(writable_view(plane) for plane in self.planes)
         else:
-            copies.count(self.nbytes)
-            planes = tuple(plane.copy() for plane in self.planes)
+            planes = tuple(copies.copied(plane) for plane in self.planes)
         new = self.replace()
         new._planes, new._av, new.shared = planes, None, False
         return new
@@ -322,6 +334,17 @@ class VideoFrame:
 
     def __buffer__(self, flags: int) -> memoryview:
         return self._single("the buffer protocol").data
+
+    def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
+        # Only memory in one piece is pickled out-of-band, where it need not be copied.
+        planes = tuple(np.ascontiguousarray(plane) for plane in self.planes)
+        fields = self._fields()
+        fields["metadata"] = dict(self.metadata)
+        return partial(VideoFrame, planes, self.format, **fields), ()
+
+    def _fields(self) -> dict[str, Any]:
+        names = ("pts", "time_base", "metadata", "colorspace", "color_range")
+        return {name: getattr(self, name) for name in names}
 
     def _single(self, what: str) -> Array:
         if len(self.planes) != 1:

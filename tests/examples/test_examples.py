@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ SHOWN = {
     "audio_meter.py": (r"-9.2 dBFS  ####", "drawn: "),
     "branch_merge.py": ("1.9 s   brightness", "copied for the branches: "),
     "detect_table.py": ("'frame': [0, 1, 2, 3, 4]", "54 found, 6 pictures skipped"),
+    "fan_out.py": ("brightness  105.8, measured in process", "30 pictures, copied: 0 bytes"),
     "functions.py": ("5. lazy has 4 letters", "filtered: 4"),
     "live_preview.py": ("seen 0.00 s, 160x90\n", "paused\n", "the preview skipped "),
     "shrink.py": ("film.mp4: ", "small.mp4: ", "90 pictures in "),
@@ -44,9 +46,22 @@ def test_an_example_shows_what_it_promises(name: str, tmp_path: Path) -> None:
         assert words in done.stdout
 
 
-@pytest.mark.parametrize("name", sorted(SHOWN))
+@pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.glob("*.py")))
 def test_an_example_fits_on_a_page(name: str) -> None:
     assert len((EXAMPLES / name).read_text(encoding="utf-8").splitlines()) < 60
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no Unix sockets")
+def test_two_programs_share_frames(tmp_path: Path) -> None:
+    path = str(tmp_path / "frames.sock")
+    with ThreadPoolExecutor() as pool:
+        reading = pool.submit(run_example, "frame_receiver.py", tmp_path, path)
+        sending = pool.submit(run_example, "frame_sender.py", tmp_path, path)
+        receiver, sender = reading.result(), sending.result()
+
+    assert (receiver.returncode, sender.returncode) == (0, 0), receiver.stderr + sender.stderr
+    assert "100 frames sent, 6220800 bytes written for each" in sender.stdout
+    assert "3.00 s: the bar is at 1200\n100 frames read, 0 lost" in receiver.stdout
 
 
 def test_the_examples_for_files_take_a_file(tmp_path: Path) -> None:
