@@ -34,11 +34,19 @@ def test_a_window_grows_while_items_are_quick(wall: Wall) -> None:
     window = Window()
 
     sizes: list[int] = []
-    for _ in range(8):
+    for _ in range(6):
         turn(window, wall, 1_000)
         sizes.append(window.size)
 
-    assert sizes == [2, 4, 8, 16, 32, 64, 64, 64]
+    assert sizes == [4, 16, 64, 256, 256, 256]
+
+
+def test_a_window_that_would_take_too_long_grows_less(wall: Wall) -> None:
+    window = Window()
+
+    turn(window, wall, TURN_NS // 4)
+
+    assert window.size == 2
 
 
 def test_a_window_shrinks_while_they_are_slow_and_never_to_nothing(wall: Wall) -> None:
