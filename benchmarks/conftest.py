@@ -30,27 +30,33 @@ def pytest_configure(config: pytest.Config) -> None:
     config.option.benchmark_quiet = True
 
 
+@pytest.fixture(scope="session")
+def table_name() -> str:
+    """The table that rows go to; a folder may have one of its own."""
+    return table.MAIN
+
+
 @pytest.fixture
-def compare(benchmark: Benchmark, request: pytest.FixtureRequest) -> Comparison:
+def compare(benchmark: Benchmark, table_name: str, request: pytest.FixtureRequest) -> Comparison:
     """Compares ours with a reference, with the timer that the benchmark's marker names."""
     marker = request.node.get_closest_marker("benchmark")
     timer: Callable[[], float] = (
         marker.kwargs.get("timer", perf_counter) if marker else perf_counter
     )
-    return Comparison(benchmark, request.config.stash[BOARD], timer)
+    return Comparison(benchmark, request.config.stash[BOARD].table(table_name), timer)
 
 
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    rows = config.stash[BOARD].rows
-    if not rows:
-        return
     facts = f"{table.machine()}; load {config.stash[LOAD]} before, {table.load()} after"
-    terminalreporter.section("benchmarks")
-    for line in [*table.text(rows), "", facts]:
-        terminalreporter.write_line(line)
     page: Path | None = config.getoption("--table")
-    if page is not None:
-        today = datetime.now(UTC).date().isoformat()
-        table.write(page, table.markdown(rows, f"Taken on {today}: {facts}."))
+    today = datetime.now(UTC).date().isoformat()
+    for name, content in config.stash[BOARD].tables.items():
+        if not content.rows and not content.notes:
+            continue
+        terminalreporter.section(name)
+        for line in [*table.text(content), "", facts]:
+            terminalreporter.write_line(line)
+        if page is not None and content.rows:
+            table.write(page, name, table.markdown(content, f"Taken on {today}: {facts}."))

@@ -145,10 +145,29 @@ class Row:
 
 
 @dataclass
-class Board:
-    """The rows of a session, in the order in which they came."""
+class Table:
+    """One of the tables of a session.
+
+    Attributes:
+        rows: in the order in which they came.
+        overview: beside the rows, figures of all contenders: for each, figures by their heading.
+        notes: what else is to be said, once each.
+    """
 
     rows: list[Row] = field(default_factory=list[Row])
+    overview: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
+    notes: list[str] = field(default_factory=list[str])
+
+
+@dataclass
+class Board:
+    """The tables of a session, by the name under which the page knows them."""
+
+    tables: dict[str, Table] = field(default_factory=dict[str, Table])
+
+    def table(self, name: str) -> Table:
+        """The table of that name; an empty one if it is not there yet."""
+        return self.tables.setdefault(name, Table())
 
 
 class Comparison:
@@ -156,12 +175,12 @@ class Comparison:
 
     Args:
         benchmark: pytest-benchmark's fixture.
-        board: takes the row.
+        table: takes the row.
         timer: what the benchmark reads, as its marker says.
     """
 
-    def __init__(self, benchmark: Benchmark, board: Board, timer: Timer) -> None:
-        self._benchmark, self._board, self._timer = benchmark, board, timer
+    def __init__(self, benchmark: Benchmark, table: Table, timer: Timer) -> None:
+        self._benchmark, self._table, self._timer = benchmark, table, timer
 
     @property
     def smoke(self) -> bool:
@@ -213,13 +232,24 @@ class Comparison:
         """Put a row on the board, and what it says into the benchmark's own record."""
         if self.smoke:
             return
-        self._board.rows.append(row)
+        self._table.rows.append(row)
         self._benchmark.extra_info |= {
             "per_item": row.ours,
             "reference": row.reference,
             "reference_per_item": row.theirs,
             "ratio": row.ratio,
         }
+
+    def sketch(self, contender: str, heading: str, figure: str) -> None:
+        """Put a figure into the overview of all contenders."""
+        if not self.smoke:
+            self._table.overview.setdefault(contender, {})[heading] = figure
+            self._benchmark.extra_info[f"{contender}: {heading}"] = figure
+
+    def remark(self, note: str) -> None:
+        """Put a note below the table, unless it is there."""
+        if note not in self._table.notes:
+            self._table.notes.append(note)
 
 
 def new_runner() -> asyncio.Runner:

@@ -1,23 +1,35 @@
-"""The table of a session: for the terminal, and as Markdown for the documentation."""
+"""The tables of a session: for the terminal, and as Markdown for the documentation."""
 
 from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
-from benchmarks.harness import Row
+from benchmarks.harness import Row, Table
 
 HEADING: Final = ("work", "streamflow", "reference", "its median", "ratio", "goal", "met")
 LEFT: Final = (0, 2)
 """Columns of words; the others are figures, and stand to the right."""
 
-BEGIN: Final = "<!-- benchmarks: begin -->"
-END: Final = "<!-- benchmarks: end -->"
-PACKAGES: Final = ("numpy", "av", "uvloop", "streamz", "bytewax", "pipecat-ai")
+MAIN: Final = "benchmarks"
+"""The name of the main table, which is also that of its marks in the page."""
+
+PACKAGES: Final = (
+    "numpy",
+    "av",
+    "uvloop",
+    "streamz",
+    "bytewax",
+    "pipecat-ai",
+    "iceoryx2",
+    "eclipse-zenoh",
+    "pyzmq",
+    "dora-rs",
+)
 
 
 def cells(row: Row) -> tuple[str, ...]:
@@ -71,40 +83,72 @@ def digits(figure: float) -> str:
     return f"{figure:.{2 if figure < 10 else 1 if figure < 100 else 0}f}"
 
 
-def text(rows: Sequence[Row]) -> list[str]:
+Grid = list[tuple[str, ...]]
+"""Lines of cells, the heading first."""
+
+
+def grids(table: Table) -> list[tuple[Grid, Sequence[int]]]:
+    """The parts of a table, each with its columns of words; all other columns are figures."""
+    found: list[tuple[Grid, Sequence[int]]] = []
+    if table.rows:
+        found.append(([HEADING, *(cells(row) for row in table.rows)], LEFT))
+    if table.overview:
+        found.append((overview(table.overview), (0,)))
+    return found
+
+
+def overview(figures: Mapping[str, Mapping[str, str]]) -> Grid:
+    """A line for each contender, a column for each heading, in the order in which they came.
+
+    >>> overview({"a": {"time": "1"}, "b": {"size": "2"}})
+    [('', 'time', 'size'), ('a', '1', ''), ('b', '', '2')]
+    """
+    headings = list(dict.fromkeys(name for line in figures.values() for name in line))
+    lines = [(name, *(line.get(h, "") for h in headings)) for name, line in figures.items()]
+    return [("", *headings), *lines]
+
+
+def text(table: Table) -> list[str]:
     """Lines for a terminal."""
-    lines = [HEADING, *(cells(row) for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(HEADING))]
-    lines.insert(1, tuple("-" * width for width in widths))
-    return ["  ".join(_aligned(line, widths)).rstrip() for line in lines]
+    lines: list[str] = []
+    for grid, left in grids(table):
+        widths = [max(len(line[column]) for line in grid) for column in range(len(grid[0]))]
+        ruled = [grid[0], tuple("-" * width for width in widths), *grid[1:]]
+        lines += ["  ".join(_aligned(line, widths, left)).rstrip() for line in ruled]
+        lines.append("")
+    return lines + table.notes
 
 
-def _aligned(line: Sequence[str], widths: Sequence[int]) -> list[str]:
+def _aligned(line: Sequence[str], widths: Sequence[int], left: Sequence[int]) -> list[str]:
     return [
-        cell.ljust(width) if column in LEFT else cell.rjust(width)
+        cell.ljust(width) if column in left else cell.rjust(width)
         for column, (cell, width) in enumerate(zip(line, widths, strict=True))
     ]
 
 
-def markdown(rows: Sequence[Row], remark: str) -> str:
-    """The table with a remark above it."""
-    rule = [":--" if column in LEFT else "--:" for column in range(len(HEADING))]
-    lines = [HEADING, rule, *(cells(row) for row in rows)]
-    return "\n".join([remark, "", *(f"| {' | '.join(line)} |" for line in lines)])
+def markdown(table: Table, remark: str) -> str:
+    """The table with a remark above it, and its notes below."""
+    lines = [remark, ""]
+    for grid, left in grids(table):
+        rule = tuple(":--" if column in left else "--:" for column in range(len(grid[0])))
+        lines += [f"| {' | '.join(line)} |" for line in (grid[0], rule, *grid[1:])]
+        lines.append("")
+    return "\n".join([*lines, *(f"{note}.\n" for note in table.notes)]).rstrip()
 
 
-def write(page: Path, part: str) -> None:
-    """Put a part between the two marks of a page.
+def write(page: Path, name: str, part: str) -> None:
+    """Put a part between the two marks of that name in a page.
 
     Raises:
         ValueError: the page does not have them.
     """
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
     content = page.read_text(encoding="utf-8")
-    if not content.count(BEGIN) == content.count(END) == 1:
-        raise ValueError(f"{page} must have one line {BEGIN!r} and one line {END!r}")
-    head, _, rest = content.partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    page.write_text(f"{head}{BEGIN}\n{part}\n{END}{tail}", encoding="utf-8")
+    if not content.count(begin) == content.count(end) == 1:
+        raise ValueError(f"{page} must have one line {begin!r} and one line {end!r}")
+    head, _, rest = content.partition(begin)
+    _, _, tail = rest.partition(end)
+    page.write_text(f"{head}{begin}\n{part}\n{end}{tail}", encoding="utf-8")
 
 
 def machine() -> str:

@@ -18,6 +18,8 @@ from streamflow.errors import (
     MediaError,
     NodeError,
     NodeTimeoutError,
+    PeerLost,
+    PicklingError,
     PortMismatchError,
     StateError,
     StreamflowError,
@@ -28,6 +30,7 @@ from streamflow.function import node
 from streamflow.node import Node, NodeInfo, Out
 from streamflow.packet import Packet
 from streamflow.ports import Audio, Data, Table, Value, Video
+from streamflow.process import Process
 from streamflow.registry import Registry, registry
 
 if TYPE_CHECKING:
@@ -58,8 +61,11 @@ __all__ = [
     "OfflineClock",
     "Out",
     "Packet",
+    "PeerLost",
+    "PicklingError",
     "Pipeline",
     "PortMismatchError",
+    "Process",
     "Registry",
     "Report",
     "StateError",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from time import monotonic
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 if TYPE_CHECKING:
     import asyncio
@@ -30,6 +30,14 @@ class Clock:
 
     def __init__(self) -> None:
         self._origin = self._now()
+        self._stopped = threading.Event()
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Other processes of this machine count the same seconds; events do not travel.
+        return {name: value for name, value in vars(self).items() if name != "_stopped"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
         self._stopped = threading.Event()
 
     def _now(self) -> float:

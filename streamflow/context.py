@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 MAX_EMITTED = 1_024
 """Items that one call may emit through the context before it returns."""
+
+NOTHING_LENT: Final = PoolStatistics(0, 0)
+"""Of a node that has never allocated."""
 
 
 class NodeContext:
@@ -74,7 +77,7 @@ class NodeContext:
     @property
     def memory(self) -> PoolStatistics:
         """Bytes lent through `allocate`: alive now, and at most so far."""
-        return self._pool.statistics() if "_pool" in vars(self) else PoolStatistics(0, 0)
+        return self._pool.statistics() if "_pool" in vars(self) else NOTHING_LENT
 
     @cached_property
     def logger(self) -> logging.Logger:

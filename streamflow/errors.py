@@ -82,7 +82,7 @@ class NodeError(StreamflowError):
         stack_trace: its formatted traceback.
         input_summary: type, shape, dtype and pts of the item in hand, or None.
         item: the item in hand where the node's policy is ``error="route"``,
-            else None; it does not travel between processes.
+            else None. It goes with the error over an edge to another process.
     """
 
     def __init__(

@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
 from streamflow.clock import Clock
 from streamflow.errors import GraphError, NodeTimeoutError
 from streamflow.events import Event, Interrupt
+from streamflow.flow.signal import Signal
+from streamflow.ipc.pool import Pool
 from streamflow.lifecycle import Lifecycle, State
 from streamflow.metrics import Report
 from streamflow.node import Node
@@ -26,6 +28,9 @@ from streamflow.scheduler.local import Local
 from streamflow.scheduler.part import About, Part
 from streamflow.scheduler.plan import Plan
 from streamflow.scheduler.supervise import GRACE
+
+if TYPE_CHECKING:
+    from streamflow.scheduler.crew import Crew
 
 STALL_AFTER = 1.0
 """Seconds that a node may hold its thread before it is reported."""
@@ -67,21 +72,28 @@ class Execution:
         self.name, self.clock = name, clock
         self._life, self._plan = Lifecycle(name), plan
         about = About(self.id, session_id, metadata or {})
+        inputs = inputs or {}
+        self._crew: Crew | None = None
+        if plan.processes:
+            self._crew = make_crew(about, plan, instances, clock, options, inputs, stall_after)
         self._here = Local(
             about,
-            plan,
+            plan.part(None),
             instances,
             clock=clock,
             options=options,
-            inputs=inputs or {},
+            inputs=inputs,
+            ends=self._crew.ends if self._crew is not None else None,
+            make_pool=self._crew.make_pool if self._crew is not None else Pool,
             stall_after=stall_after,
         )
-        self._parts: list[Part] = [self._here]
+        self._parts: list[Part] = [self._here, *(self._crew.remotes if self._crew else ())]
         self._warnings: list[str] = []
         self._duration: float | None = None
         self._failure: BaseException | None = None
         self._stopping = False
         self._finished: asyncio.Future[None] | None = None
+        self._ended = Signal()
 
     @property
     def state(self) -> State:
@@ -114,6 +126,8 @@ class Execution:
         self._finished = asyncio.get_running_loop().create_future()
         self.clock.start()
         try:
+            if self._crew is not None:
+                await self._crew.start()
             await initialize(self._parts)
         except BaseException as error:
             await self._end(error)
@@ -121,6 +135,8 @@ class Execution:
         self._life.move(State.RUNNING)
         for part in self._parts:
             part.launch()
+        if self._crew is not None:
+            self._crew.launch(self._here.machine.results)
         self._ending = asyncio.ensure_future(self._conduct())
 
     async def _conduct(self) -> None:
@@ -131,10 +147,14 @@ class Execution:
         failures: list[Exception] = [*await cleanup(self._parts, self._plan.topology.order)]
         if failure is None and failures and not self._stopping:
             failure = failures.pop(0)
+        if self._crew is not None:
+            await self._crew.finish(failure)
         for part in self._parts:
             await part.settle(failure)
         for part in self._parts:
             failures += await part.close()
+        if self._crew is not None:
+            self._crew.close()
         if failure is None and failures and not self._stopping:
             failure = failures.pop(0)
         self._warnings += [str(error) for error in failures]
@@ -143,6 +163,7 @@ class Execution:
             self._life.move(self._final_state(failure))
         if self._finished is not None and not self._finished.done():
             self._finished.set_result(None)
+            self._ended.wake()
 
     def _final_state(self, failure: BaseException | None) -> State:
         if isinstance(failure, asyncio.CancelledError) or (failure is None and self._stopping):
@@ -161,7 +182,7 @@ class Execution:
         if self._finished is None:
             self._life.need(State.RUNNING, to="wait")
         else:
-            await asyncio.shield(self._finished)
+            await self._ended.wait(self._finished.done)
         if self._failure is not None:
             raise self._failure
         return self.report()
@@ -286,7 +307,8 @@ class Execution:
         return self._part_of(node)
 
     def _part_of(self, node: str) -> Part:
-        return self._here
+        remotes = self._crew.remotes if self._crew is not None else []
+        return next((remote for remote in remotes if node in remote.nodes), self._here)
 
     def outputs(self, node: str, port: str = "out") -> AsyncIterator[Any]:
         """Items that leave a port, as they come; a bounded link that holds the node back.
@@ -307,7 +329,9 @@ class Execution:
             duration = 0.0
         else:
             duration = self.clock.time() if self._duration is None else self._duration
-        total = combined([part.snapshot(duration) for part in self._parts], self._plan)
+        remotes = self._crew.remotes if self._crew is not None else ()
+        died = {remote.process.name for remote in remotes if remote.died}
+        total = combined([part.snapshot(duration) for part in self._parts], self._plan, died)
         return Report(
             name=self.name,
             state=self.state.value,
@@ -316,7 +340,11 @@ class Execution:
             edges=total.edges,
             results=self._here.machine.results,
             stalls=total.stalls,
-            warnings=(*total.warnings, *self._warnings),
+            warnings=(
+                *total.warnings,
+                *(self._crew.warnings if self._crew is not None else ()),
+                *self._warnings,
+            ),
         )
 
     def progress(self) -> float | None:
@@ -324,3 +352,10 @@ class Execution:
         fractions = [value for part in self._parts for value in part.progress().values()]
         known = [fraction for fraction in fractions if fraction is not None]
         return min(known) if known and len(known) == len(fractions) else None
+
+
+def make_crew(*arguments: Any) -> Crew:
+    """The workers of an execution; what they need is imported only where there are any."""
+    from streamflow.scheduler.crew import Crew
+
+    return Crew(*arguments)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
+
+V = TypeVar("V")
 
 FEW: Final = 100
 """Durations that are sorted one by one faster than by NumPy."""
@@ -23,11 +25,11 @@ class Histogram:
     sorts what has gathered there into the buckets.
 
     Attributes:
-        raw: durations in nanoseconds that are not in buckets yet.
+        raw: durations in seconds that are not in buckets yet.
 
     >>> histogram = Histogram()
     >>> for ns in range(1, 1001):
-    ...     histogram.add(ns)
+    ...     histogram.add(ns / 1e9)
     >>> histogram.snapshot().count, 475 <= histogram.snapshot().p50_ns <= 525
     (1000, True)
     """
@@ -35,13 +37,13 @@ class Histogram:
     __slots__ = ("_buckets", "_max", "_sum", "raw")
 
     def __init__(self) -> None:
-        self.raw: list[int] = []
+        self.raw: list[float] = []
         self._buckets: dict[int, int] = {}
         self._max = self._sum = 0
 
-    def add(self, ns: int) -> None:
-        """Count one duration in nanoseconds."""
-        self.raw.append(ns)
+    def add(self, seconds: float) -> None:
+        """Count one duration."""
+        self.raw.append(seconds)
         if len(self.raw) >= FOLD:
             self.fold()
 
@@ -56,25 +58,28 @@ class Histogram:
         # the octave, the first four bits behind the mantissa's leading one the
         # bucket in it.
         if len(raw) < FEW:
-            for ns in raw:
+            for seconds in raw:
+                ns = round(seconds * 1e9)
                 mantissa, exponent = math.frexp(max(ns, 1))
-                bucket = (exponent - 1) * 16 + int((mantissa * 2 - 1) * 16)
+                bucket = exponent * 16 + int(mantissa * 32) - 32
                 self._buckets[bucket] = self._buckets.get(bucket, 0) + 1
+                self._sum += ns
+                self._max = max(self._max, ns)
         else:
-            mantissas, exponents = np.frexp(np.maximum(np.asarray(raw, np.float64), 1.0))
-            steps = ((mantissas * 2 - 1) * 16).astype(np.int64)
-            counts = np.bincount((exponents.astype(np.int64) - 1) * 16 + steps)
-            for bucket in np.flatnonzero(counts).tolist():
-                self._buckets[bucket] = self._buckets.get(bucket, 0) + int(counts[bucket])
-        self._sum += sum(raw)
-        self._max = max(self._max, *raw)
+            times = np.rint(np.array(raw) * 1e9)
+            mantissas, exponents = np.frexp(np.maximum(times, 1.0))
+            counts = np.bincount(exponents * 16 + (mantissas * 32).astype(np.int32) - 32)
+            filled = np.flatnonzero(counts)
+            for bucket, count in zip(filled.tolist(), counts[filled].tolist(), strict=True):
+                self._buckets[bucket] = self._buckets.get(bucket, 0) + count
+            self._sum += int(times.sum())
+            self._max = max(self._max, int(times.max()))
 
     def snapshot(self) -> Times:
         """Quantiles of what was counted so far."""
         self.fold()
-        buckets = dict(self._buckets)  # the run may go on while this is read
-        count = sum(buckets.values())
-        p50, p99 = _quantiles(buckets, 0.50 * count, 0.99 * count)
+        count = sum(self._buckets.values())
+        p50, p99 = _quantiles(self._buckets, 0.50 * count, 0.99 * count)
         return Times(
             count=count,
             mean_ns=self._sum // count if count else 0,
@@ -83,6 +88,13 @@ class Histogram:
             p99_ns=min(p99, max(self._max, 1)),
             max_ns=self._max,
         )
+
+    def copy(self) -> Histogram:
+        """What was counted so far, not counting on."""
+        copied = Histogram()
+        copied.raw, copied._buckets = self.raw[:], dict(self._buckets)
+        copied._max, copied._sum = self._max, self._sum
+        return copied
 
 
 def _quantiles(buckets: Mapping[int, int], *ranks: float) -> list[int]:
@@ -167,6 +179,48 @@ class EdgeReport:
     max_items: int | None = None
     bytes: int = 0
     copied_bytes: int = 0
+
+
+class Late(Mapping[str, V]):
+    """A mapping that is made when it is first looked at.
+
+    A run's last report may be read by nobody, and while it runs a progress bar
+    asks for one ten times a second.
+
+    Args:
+        make: gives the content; called once, at most.
+
+    >>> late = Late(lambda: {"scale": 1})
+    >>> late == {"scale": 1}, len(late)
+    (True, 1)
+    """
+
+    __slots__ = ("_made", "_make")
+
+    def __init__(self, make: Callable[[], Mapping[str, V]]) -> None:
+        self._make: Callable[[], Mapping[str, V]] | None = make
+        self._made: Mapping[str, V] = {}
+
+    def _content(self) -> Mapping[str, V]:
+        if self._make is not None:
+            # What it is made of goes with it.
+            self._made, self._make = self._make(), None
+        return self._made
+
+    def __getitem__(self, key: str) -> V:
+        return self._content()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._content())
+
+    def __len__(self) -> int:
+        return len(self._content())
+
+    def __repr__(self) -> str:
+        return repr(self._content())
+
+    def __reduce__(self) -> tuple[type[dict[str, V]], tuple[Mapping[str, V]]]:
+        return dict, (self._content(),)  # a report can be sent to another process
 
 
 @dataclass(frozen=True, slots=True)

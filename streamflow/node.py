@@ -93,6 +93,16 @@ class Node:
     def on_event(self, event: Event) -> None:
         """Called for each control event that passes."""
 
+    def get_state(self) -> Any:
+        """What `set_state` needs to go on from here, if the node's process dies; None: nothing.
+
+        Called now and then between two items, in nodes that run in a process.
+        """
+        return None
+
+    def set_state(self, state: Any) -> None:
+        """Called after `initialize`, in a process that was started anew, with the last state."""
+
     def progress(self) -> float | None:
         """How much of a source has been emitted, from 0 to 1; None if that is unknown."""
         return None

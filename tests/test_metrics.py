@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import math
+import pickle
 import threading
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamflow.metrics import FOLD, EdgeReport, Histogram, Report, Times
+from streamflow.metrics import FOLD, EdgeReport, Histogram, Late, Report, Times
 
 durations = st.lists(st.integers(1, 10**12), min_size=1, max_size=300)
 
@@ -20,7 +21,7 @@ def exact(values: list[int], q: float) -> int:
 def measured(values: list[int]) -> Times:
     histogram = Histogram()
     for value in values:
-        histogram.add(value)
+        histogram.add(value / 1e9)
     return histogram.snapshot()
 
 
@@ -49,9 +50,9 @@ def test_it_does_not_matter_when_the_buckets_were_filled(
 ) -> None:
     histogram = Histogram()
     for value in first:
-        histogram.add(value)
+        histogram.add(value / 1e9)
     histogram.fold()
-    histogram.raw.extend(second)
+    histogram.raw.extend(ns / 1e9 for ns in second)
 
     assert histogram.snapshot() == measured(first + second)
 
@@ -64,7 +65,7 @@ def test_what_gathers_is_bounded() -> None:
     histogram = Histogram()
 
     for value in range(10 * FOLD):
-        histogram.add(value)
+        histogram.add(value / 1e9)
 
     assert len(histogram.raw) < FOLD
     assert histogram.snapshot().count == 10 * FOLD
@@ -81,7 +82,7 @@ def test_durations_that_another_thread_adds_while_it_is_read_are_not_lost() -> N
 
     def add() -> None:
         for _ in range(count):
-            histogram.raw.append(5)
+            histogram.raw.append(5e-9)
 
     thread = threading.Thread(target=add)
     thread.start()
@@ -112,3 +113,32 @@ def test_a_report_is_short_to_print() -> None:
     report = Report("r", "completed", 1.0, {}, {}, results=list(range(1_000)))
 
     assert len(repr(report)) < 200
+
+
+def test_a_late_mapping_is_made_once_and_when_it_is_looked_at() -> None:
+    made: list[int] = []
+
+    def make() -> dict[str, int]:
+        made.append(1)
+        return {"a": 1}
+
+    late = Late(make)
+
+    assert not made
+    assert late == {"a": 1}
+    assert (late["a"], list(late), len(late), repr(late)) == (1, ["a"], 1, "{'a': 1}")
+    assert made == [1]
+
+
+def test_a_late_mapping_is_sent_as_what_it_holds() -> None:
+    assert pickle.loads(pickle.dumps(Late(lambda: {"a": 1}))) == {"a": 1}  # noqa: S301 - our own bytes
+
+
+def test_a_copied_histogram_counts_no_further() -> None:
+    histogram = Histogram()
+    histogram.add(5e-9)
+
+    copied = histogram.copy()
+    histogram.add(7e-9)
+
+    assert (copied.snapshot().count, histogram.snapshot().count) == (1, 2)

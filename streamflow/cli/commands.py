@@ -14,6 +14,7 @@ from streamflow.cli.failures import Failure, Group, traceback_option
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from streamflow.graph import PlacementName
     from streamflow.pipeline import Pipeline
 
 MIN_WIDTH: Final = 80
@@ -65,8 +66,13 @@ def streamflow() -> None:
     show_default=True,
     help="Where to write demo.mp4, snapshot.png and waveform.png.",
 )
+@click.option(
+    "--on",
+    type=click.Choice(["inline", "thread", "process"]),
+    help="Where the branches for sound, pictures and snapshots run.",
+)
 @traceback_option
-def demo(input: str | None, out: str) -> None:
+def demo(input: str | None, out: str, on: PlacementName | None) -> None:
     """See it work: scale and caption a film, and measure its sound.
 
     INPUT is any media file or address; without one, test signals are used. The
@@ -83,7 +89,7 @@ def demo(input: str | None, out: str) -> None:
     except FileExistsError:
         raise Failure(f"{out}: it is a file, not a directory to write to") from None
     try:
-        pipeline = build_demo(input, folder)
+        pipeline = build_demo(input, folder, on)
         # Few items: each can be timed.
         report = pipeline.run(timing="exact")
     except BaseException:

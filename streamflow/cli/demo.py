@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final, NamedTuple
 
 from streamflow.frames import AudioFrame, VideoFrame
+from streamflow.graph import Placement, PlacementName
 from streamflow.handle import Handle, PortHandle
 from streamflow.node import Node, Out
 from streamflow.nodes import (
@@ -29,6 +30,7 @@ from streamflow.nodes import (
 from streamflow.packet import seconds
 from streamflow.pipeline import Pipeline
 from streamflow.ports import Audio, Data, Ports, Video
+from streamflow.process import Process
 
 SECONDS: Final = 10.0
 """Length of the test signals."""
@@ -114,12 +116,15 @@ class Caption(Node):
         return words if begin <= time else NO_LEVEL
 
 
-def build_demo(source: str | None, folder: Path) -> Pipeline:
+def build_demo(source: str | None, folder: Path, on: PlacementName | None = None) -> Pipeline:
     """The demo's pipeline.
 
     Args:
         source: a file or an address; None takes test signals.
         folder: what it writes goes there.
+        on: where its three branches run: ``sound``, ``picture`` and ``snapshot``
+            each on a thread or in a process of its own; None puts the snapshot
+            alone on a thread.
 
     Raises:
         NodeError: the source cannot be read.
@@ -133,29 +138,37 @@ def build_demo(source: str | None, folder: Path) -> Pipeline:
     )
     level = None
     if inlets.audio is not None:
-        level = pipeline.add(AudioLevel(window=0.1))
-        waveform = pipeline.add(Waveform(folder / "waveform.png", normalize=True))
+        sound = branch("sound", on)
+        level = pipeline.add(AudioLevel(window=0.1), on=sound)
+        waveform = pipeline.add(Waveform(folder / "waveform.png", normalize=True), on=sound)
         pipeline.connect(inlets.audio, level)
         pipeline.connect(level["out"], waveform)
         pipeline.connect(waveform["out"], sink["audio"])
     if inlets.video is not None:
-        picture = _caption(pipeline, inlets.video, level)
+        picture = _caption(pipeline, inlets.video, level, branch("picture", on))
         # Three pictures, each in the place of the one before: films begin in black.
         snapshot = Snapshot(folder / "snapshot.png", every=1.0, count=3)
-        pipeline.connect(picture, pipeline.add(snapshot, on="thread"))
+        pipeline.connect(picture, pipeline.add(snapshot, on=branch("snapshot", on or "thread")))
         pipeline.connect(picture, sink["video"])
     return pipeline
 
 
-def _caption(pipeline: Pipeline, video: Handle | PortHandle, level: Handle | None) -> Handle:
-    scale = pipeline.add(Scale(height=HEIGHT))
+def branch(name: str, on: PlacementName | None) -> Placement:
+    """Where a branch of the demo runs."""
+    return Process(name) if on == "process" else on or "inline"
+
+
+def _caption(
+    pipeline: Pipeline, video: Handle | PortHandle, level: Handle | None, on: Placement
+) -> Handle:
+    scale = pipeline.add(Scale(height=HEIGHT), on=on)
     pipeline.connect(video, scale)
     text = TEXT if level is not None else TEXT.replace("{level}", NO_LEVEL)
-    overlay = pipeline.add(Overlay(text, background="#000000a0"))
+    overlay = pipeline.add(Overlay(text, background="#000000a0"), on=on)
     if level is None:
         pipeline.connect(scale, overlay["in"])
         return overlay
-    caption = pipeline.add(Caption())
+    caption = pipeline.add(Caption(), on=on)
     pipeline.connect(scale, caption["in"])
     pipeline.connect(level["level"], caption["level"])
     pipeline.connect(caption, overlay["in"])

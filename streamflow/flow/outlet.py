@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from streamflow.events import End
+from streamflow.flow.ends import ReadableEnd
 from streamflow.flow.link import Link
 
 
@@ -43,16 +44,27 @@ class Outlet(Link):
             StreamflowError: the execution failed.
         """
         try:
-            while True:
-                for item in self.take(1):
-                    yield item
-                event = self.next_event()
-                if isinstance(event, End):
-                    if self.failure is not None:
-                        raise self.failure
-                    return
-                if not self.pending:
-                    await self.arrived.wait(lambda: self.pending)
+            async for item in read(self):
+                yield item
         finally:
             self.attached = False
             self.drop_all("unread")
+
+
+async def read(link: ReadableEnd) -> AsyncIterator[Any]:
+    """What comes over a link, until the end of the stream.
+
+    Raises:
+        StreamflowError: the execution failed.
+    """
+    while True:
+        for item in link.take(1):
+            yield item
+        event = link.next_event()
+        if isinstance(event, End):
+            if link.failure is not None:
+                raise link.failure
+            return
+        if not link.pending:
+            link.offer()
+            await link.arrived.wait(lambda: link.pending)

@@ -8,7 +8,9 @@ wake-up is lost, and where nobody waits a wake-up costs one look at a list.
 from __future__ import annotations
 
 import asyncio
+from asyncio import _get_running_loop, get_running_loop
 from collections.abc import Callable
+from contextlib import suppress
 
 
 class Signal:
@@ -26,35 +28,29 @@ class Signal:
     def wake(self) -> None:
         """Wake all waiters; from any thread."""
         waiters, self.waiters = self.waiters, []
+        here = _get_running_loop()
         for waiter in waiters:
             loop = waiter.get_loop()
-            if loop is asyncio._get_running_loop():
-                _resolve(waiter)
-            else:
-                try:
+            if loop is not here:
+                with suppress(RuntimeError):  # its loop has closed: nobody sleeps there any more
                     loop.call_soon_threadsafe(_resolve, waiter)
-                except RuntimeError:  # its loop has closed: nobody sleeps there any more
-                    continue
+            elif not waiter.done():
+                waiter.set_result(None)
 
     async def wait(self, ready: Callable[[], object]) -> None:
         """Sleep until woken, unless ``ready()`` is true already."""
-        waiter = asyncio.get_running_loop().create_future()
+        waiter = get_running_loop().create_future()
         while True:
             waiters = self.waiters
             waiters.append(waiter)
             if waiters is self.waiters:
                 break  # else a waker, on its thread, took that list just before
-        if ready():
-            self._forget(waiter)
-            return
         try:
-            await waiter
+            if not ready():
+                await waiter
         finally:
-            self._forget(waiter)
-
-    def _forget(self, waiter: asyncio.Future[None]) -> None:
-        if waiter in self.waiters:
-            self.waiters.remove(waiter)
+            if waiter in self.waiters:
+                self.waiters.remove(waiter)
 
 
 def _resolve(waiter: asyncio.Future[None]) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from streamflow.context import NodeContext
 from streamflow.events import Event
+from streamflow.flow.ends import ReceivingEnd, SendingEnd
 from streamflow.flow.limits import Budget
 from streamflow.flow.link import Link
 from streamflow.flow.merge import CombineLatest
@@ -45,6 +46,13 @@ class Options:
     exact: bool = False
 
 
+class RemoteOutlet(SendingEnd, Protocol):
+    """An outlet that is read in the pipeline's own process."""
+
+    attached: bool
+    unread: int
+
+
 @dataclass(frozen=True, slots=True)
 class Ends:
     """Links that this process has one end of.
@@ -54,13 +62,19 @@ class Ends:
         incoming: by edge, what its target takes from.
         outlets: by (node, port), what leads to the pipeline's own process
             although no edge does: results, and outputs that may be read.
+        inputs: by (node, port), what the pipeline's own process feeds.
+        budget: on bytes that wait, where all processes share one.
     """
 
-    outgoing: Mapping[Edge, Link] = field(default_factory=dict[Edge, Link])
-    incoming: Mapping[Edge, Link] = field(default_factory=dict[Edge, Link])
-    outlets: Mapping[tuple[str, str], Outlet] = field(
-        default_factory=dict[tuple[str, str], Outlet]
+    outgoing: dict[Edge, SendingEnd] = field(default_factory=dict[Edge, SendingEnd])
+    incoming: dict[Edge, ReceivingEnd] = field(default_factory=dict[Edge, ReceivingEnd])
+    outlets: dict[tuple[str, str], RemoteOutlet] = field(
+        default_factory=dict[tuple[str, str], RemoteOutlet]
     )
+    inputs: dict[tuple[str, str], ReceivingEnd] = field(
+        default_factory=dict[tuple[str, str], ReceivingEnd]
+    )
+    budget: Budget | None = None
 
 
 class Machine:
@@ -73,6 +87,7 @@ class Machine:
         links: by edge, those that are received from here.
         outlets: by (node, port).
         results: what was collected.
+        ends: links that lead to other processes.
     """
 
     def __init__(
@@ -87,12 +102,12 @@ class Machine:
         self.plan, self.gate = plan, Gate()
         self.instances, self.contexts = instances, contexts
         self.results: list[Any] = []
-        self.links: dict[Edge, Link] = {}
+        self.links: dict[Edge, ReceivingEnd] = {}
         self.outlets: dict[tuple[str, str], Outlet] = {}
         self._consumers: dict[tuple[str, str], list[Consumer]] = {}
         self._sending = 0
         self._shared: dict[Edge, bool] = {}
-        self._ends = ends
+        self.ends = ends
         self._connect(options, ends)
         self.drivers = [
             Driver(
@@ -103,7 +118,7 @@ class Machine:
                     contexts,
                     self._consumers,
                     self.gate,
-                    self.results.append,
+                    self.results,
                     self.is_shared,
                 ),
                 exact=options.exact,
@@ -115,22 +130,30 @@ class Machine:
             driver = self._home[edge.target]
             link.arrived = driver.segment.arrived
             driver.inlets.append(Inlet(link, edge.target, edge.target_port, edge))
+        for (id, port), link in ends.inputs.items():
+            link.arrived = self._home[id].segment.arrived
+            self._home[id].inlets.append(Inlet(link, id, port, None))
 
     def _connect(self, options: Options, ends: Ends) -> None:
-        budget = Budget(options.max_bytes) if options.max_bytes is not None else None
+        budget = ends.budget
+        if budget is None and options.max_bytes is not None:
+            budget = Budget(options.max_bytes)
         for edge in self.plan.graph.edges:
             if edge in ends.incoming:
                 self.links[edge] = ends.incoming[edge]
                 continue
-            link = ends.outgoing.get(edge)
-            if link is None and edge in self.plan.borders:
-                self.links[edge] = link = Link(edge.name, link_queue(self.plan, edge), None, budget)
-            self._consume(edge.source, edge.source_port, edge, link)
+            end = ends.outgoing.get(edge)
+            if end is None and edge in self.plan.borders:
+                self.links[edge] = end = Link(edge.name, link_queue(self.plan, edge), None, budget)
+            self._consume(edge.source, edge.source_port, edge, end)
+        self._connect_ends(options, ends)
+
+    def _connect_ends(self, options: Options, ends: Ends) -> None:
+        """Let what leaves ports without an edge go where somebody may want it."""
         for id, node in self.plan.graph.nodes.items():
             for name in node.outputs:
                 if (id, name) in ends.outlets:
-                    self.outlets[id, name] = outlet = ends.outlets[id, name]
-                    self._consume(id, name, None, outlet)
+                    self._consume(id, name, None, ends.outlets[id, name])
                 elif (id, name) in self._consumers:
                     continue
                 elif options.collect and name == "out":
@@ -138,7 +161,7 @@ class Machine:
                 elif options.outlets:
                     self.add_outlet(id, name)
 
-    def _consume(self, id: str, port: str, edge: Edge | None, link: Link | None) -> None:
+    def _consume(self, id: str, port: str, edge: Edge | None, link: SendingEnd | None) -> None:
         """Let what leaves a port go over an edge, or to an outlet; a call where no link is."""
         name = None
         if link is not None:
@@ -152,14 +175,19 @@ class Machine:
         self._consume(id, port, None, outlet)
         return outlet
 
-    def add_inlet(self, id: str, port: str, *, lasting: bool = False) -> Inlet:
-        """Let items be injected at a port."""
+    def add_remote_outlet(self, id: str, port: str, outlet: RemoteOutlet) -> None:
+        """Let a connected port be read from outside, in another process."""
+        self.ends.outlets[id, port] = outlet
+        self._consume(id, port, None, outlet)
+
+    def add_inlet(self, id: str, port: str, *, lasting: bool = False) -> tuple[Inlet, Link]:
+        """Let items be injected at a port, over the link."""
         driver = self._home[id]
         link = Link(f"inject -> {id}.{port}", arrived=driver.segment.arrived)
         inlet = Inlet(link, id, port, None, lasting)
         driver.inlets.append(inlet)
         driver.segment.arrived.wake()
-        return inlet
+        return inlet, link
 
     def driver_of(self, id: str) -> Driver:
         """The driver of the segment that a node is in."""
@@ -169,9 +197,11 @@ class Machine:
         """The same; None if the node is in another process."""
         return self._home.get(id)
 
-    def link_of(self, edge: Edge) -> Link | None:
-        """The end of an edge's link that is here; None where the edge is a call."""
-        return self.links.get(edge) or self._ends.outgoing.get(edge)
+    def end_of(self, edge: Edge) -> SendingEnd | ReceivingEnd | None:
+        """The link of an edge, or the end of it that is here; None where the edge is a call."""
+        if edge in self.ends.outgoing:
+            return self.ends.outgoing[edge]
+        return self.links.get(edge)
 
     def charge(self, id: str) -> Callable[[int, str | None], None]:
         """What a node's context calls to enter a copy into the ledger."""

@@ -15,8 +15,11 @@ from itertools import count
 from types import CodeType, FrameType, TracebackType
 from typing import Any, Final, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from streamflow.copies import SEGMENT
-from streamflow.flow.link import Link
+from streamflow.flow.ends import SendingEnd
 from streamflow.graph import Edge
 from streamflow.scheduler.ledger import Ledger
 
@@ -26,7 +29,7 @@ ABANDONED: Final = "abandoned"
 """Why an item did not reach a branch: the run broke off in another one before it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Step:
     """A line that hands an item on: to a node, to a link, or to another function.
 
@@ -52,7 +55,7 @@ class Step:
     failed: int = -1
     lost: int = -1
     missed: int = -1
-    link: Link | None = None
+    link: SendingEnd | None = None
 
 
 class Writer:
@@ -136,6 +139,7 @@ class Chunk:
         handed: all steps.
         ledger: the segment's.
         shared: whether what comes over an edge may be held elsewhere too.
+        memory: allocates from a node's pool.
     """
 
     source: str
@@ -144,6 +148,7 @@ class Chunk:
     handed: frozenset[Step]
     ledger: Ledger
     shared: Callable[[Edge], bool]
+    memory: Callable[[str, tuple[int, ...], npt.DTypeLike], npt.NDArray[Any]]
 
     def load(self, source: str, environment: dict[str, Any]) -> Callable[..., Any]:
         """Execute the source, or the twin; it sees ``environment`` and nothing else.
@@ -177,6 +182,11 @@ class Chunk:
         """Whether the item that the node at ``line`` works on is nobody else's."""
         step = self.steps.get(line)
         return step is not None and step.edge is not None and not self.shared(step.edge)
+
+    def allocate(self, line: int, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+        """Memory from the pool of the node at ``line``."""
+        step = self.steps.get(line)
+        return np.empty(shape, dtype) if step is None else self.memory(step.node, shape, dtype)
 
     def position(self, traceback: TracebackType | None) -> Position | None:
         """The innermost step of this chunk that an exception passed through."""
@@ -221,7 +231,7 @@ class Chunk:
             self.ledger.counts[step.missed] += 1
 
 
-def lose(link: Link, reason: str) -> None:
+def lose(link: SendingEnd, reason: str) -> None:
     """Count an item that was emitted to a link but never entered it."""
     link.sent += 1
     link.dropped[reason] = link.dropped.get(reason, 0) + 1

@@ -47,8 +47,5 @@ async def cleanup(parts: Sequence[Part], order: Sequence[str]) -> list[NodeError
         What failed: a failure stops no other cleanup.
     """
     home = {id: part for part in parts for id in part.initialized}
-    failures: list[NodeError] = []
-    for id in reversed(order):
-        if id in home and (error := await home[id].cleanup(id)) is not None:
-            failures.append(error)
-    return failures
+    ended = [await home[id].cleanup(id) for id in reversed(order) if id in home]
+    return [error for error in ended if error is not None]

@@ -8,7 +8,7 @@ that they set free, are taken away, waits for ever.
 from __future__ import annotations
 
 from streamflow.errors import DeadlockError
-from streamflow.flow.link import Link
+from streamflow.flow.ends import SendingEnd
 from streamflow.flow.merge import Merge
 from streamflow.scheduler.build import Machine
 from streamflow.scheduler.driver import Driver
@@ -36,7 +36,7 @@ def can_deadlock(machine: Machine) -> bool:
     )
 
 
-def _full(driver: Driver) -> list[Link]:
+def _full(driver: Driver) -> list[SendingEnd]:
     return [link for link in driver.segment.links if link.room.waiters]
 
 
@@ -53,11 +53,12 @@ def _can_move(driver: Driver, machine: Machine, stuck: dict[int, Driver]) -> boo
     return any(_inlet_moves(driver, inlet, machine, stuck) for inlet in driver.inlets)
 
 
-def _receiver_moves(link: Link, machine: Machine, stuck: dict[int, Driver]) -> bool:
+def _receiver_moves(link: SendingEnd, machine: Machine, stuck: dict[int, Driver]) -> bool:
     for edge, known in machine.links.items():
-        if known is link:
+        end: object = known
+        if end is link:
             return id(machine.driver_of(edge.target)) not in stuck
-    return True  # an outlet: the user's code reads it
+    return True  # an outlet, which the user's code reads, or another process
 
 
 def _inlet_moves(driver: Driver, inlet: Inlet, machine: Machine, stuck: dict[int, Driver]) -> bool:
@@ -65,8 +66,8 @@ def _inlet_moves(driver: Driver, inlet: Inlet, machine: Machine, stuck: dict[int
         return True
     if inlet.ended or not driver.has_room(inlet):
         return False
-    if inlet.edge is None:
-        return True  # more may be injected
+    if inlet.edge is None or inlet.edge in machine.ends.incoming:
+        return True  # more may be injected, or come from another process
     return id(machine.driver_of(inlet.edge.source)) not in stuck
 
 

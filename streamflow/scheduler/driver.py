@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from itertools import islice
 from typing import Any, Final, cast
 
 from streamflow.errors import NodeError
@@ -16,14 +15,10 @@ from streamflow.events import End, Event, Start
 from streamflow.flow.merge import ALL, Merge
 from streamflow.scheduler.failure import node_error
 from streamflow.scheduler.flush import flush_node
-from streamflow.scheduler.guard import timed
 from streamflow.scheduler.inlet import Inlet, iterate
 from streamflow.scheduler.runner import Runner
 from streamflow.scheduler.segment import Entry, Segment
-from streamflow.scheduler.window import LARGEST, Window
-
-MANY: Final = 4
-"""Full windows to take at once from a sequence: it is all there, nobody waits for it."""
+from streamflow.scheduler.window import Window
 
 
 class Driver:
@@ -86,14 +81,17 @@ class Driver:
         await self._feed_from_links()
 
     async def _feed_from(self, source: Any, node: str, port: str | None) -> None:
-        if hasattr(source, "__aiter__"):
-            entry = self.segment.entry(node, port, counted=True)
+        asynchronous = hasattr(source, "__aiter__")
+        counted = asynchronous or isinstance(cast("object", source), Sequence)
+        # All is compiled before the input is asked for, and is none of its time.
+        entry = self.segment.entry(node, port, counted=counted).load()
+        self.window.rest()
+        if asynchronous:
             await self._pull_async(aiter(source), entry)
-        elif isinstance(source, Sequence):
-            entry = self.segment.entry(node, port, counted=True)
-            await self._slice(cast("Any", source), entry)
+        elif counted:
+            await self._slice(source, entry)
         else:
-            await self._pull(iter(source), self.segment.entry(node, port))
+            await self._pull(iter(source), entry)
 
     async def _slice(self, source: Sequence[Any], entry: Entry) -> None:
         """Feed from a sequence, a slice at a time."""
@@ -103,10 +101,7 @@ class Driver:
                 await self._passage()
             if self.inlets:
                 await self._serve_inlets()
-            size = self.window.size
-            if size == LARGEST:
-                size *= MANY
-            batch = source[position : position + size]
+            batch = source[position : position + self.window.size]
             position += len(batch)
             if entry.is_async:
                 await self.runner.batch(entry, batch)
@@ -117,21 +112,15 @@ class Driver:
 
     async def _pull(self, source: Iterator[Any], entry: Entry) -> None:
         """Feed from a plain iterator, a window at a time and no item ahead."""
-        head = self.segment.head
+        times = self.segment.ledger.histogram(self.segment.head)
+        add = times.add if self.inputs is None else None
         try:
             while not self.stopping:
                 if self.segment.gate.closed:
                     await self._passage()
                 if self.inlets:
                     await self._serve_inlets()
-                size = self.window.size
-                if self.runner.due(size):
-                    items: Iterator[Any] = islice(source, 1)
-                    if self.inputs is None:
-                        items = timed(items, self.segment.ledger.histogram(head).add)
-                    if not await self.runner.run(entry, items, checked=True):
-                        return
-                if await self.runner.run(entry, islice(source, size)) < size:
+                if not await self.runner.pull(entry, source, self.window.size, add):
                     return
                 if self.window.turn():
                     await asyncio.sleep(0)
@@ -289,8 +278,9 @@ class Driver:
     async def _finish(self) -> None:
         """Flush the nodes, each after those that feed it; then end the links."""
         await self._serve_inlets()
-        for id in self.segment.nodes:
-            await flush_node(self.segment, id, self.runner)
+        for id, node in self.segment.nodes.items():
+            if node.shape.flush is not None:
+                await flush_node(self.segment, id, self.runner)
         # Before its links end: who reads the last item must find it finished.
         self.finished = True
         for link in self.segment.links:

@@ -356,11 +356,13 @@ class Emitter:
         if consumer.target is not None and consumer.edge is not None:
             self._call(consumer.target, consumer.edge.target_port, consumer.edge, item, place)
             return
-        name, variable = consumer.name, item.variable
-        self.writer.uses(f"s{name}")
-        text = f"s{name}({variable})"
-        if consumer.awaits:
-            text = f"if not {text}: await w{name}({variable})"
+        name, variable = f"s{consumer.name}", item.variable
+        text = f"{name}({variable})"
+        if consumer.link is None:
+            name, text = "results", f"results.append({variable})"
+        elif consumer.awaits:
+            text = f"if not {text}: await w{consumer.name}({variable})"
+        self.writer.uses(name)
         line = self.writer.add(place.indent, text)
         self.writer.mark(Step(line, item.line, node, variable, consumer.edge, link=consumer.link))
         self._stop_clock()

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import types
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from time import perf_counter_ns
+from time import perf_counter, perf_counter_ns
 from typing import Any, Final
 
 from streamflow.node import Kind, Out
@@ -37,33 +37,35 @@ def refuse(name: str, result: Any) -> None:
     )
 
 
-def timed(items: Iterable[Any], add: Callable[[int], None]) -> Iterator[Any]:
+def timed(items: Iterable[Any], add: Callable[[float], None]) -> Iterator[Any]:
     """Items of an iterable, each wait for one timed."""
     iterator = iter(items)
     try:
         while True:
-            start = perf_counter_ns()
+            start = perf_counter()
             try:
                 item = next(iterator)
             except StopIteration:
                 return
-            add(perf_counter_ns() - start)
+            add(perf_counter() - start)
             yield item
     finally:
         if inspect.isgenerator(iterator):
             iterator.close()
 
 
-async def timed_async(items: AsyncIterator[Any], add: Callable[[int], None]) -> AsyncIterator[Any]:
+async def timed_async(
+    items: AsyncIterator[Any], add: Callable[[float], None]
+) -> AsyncIterator[Any]:
     """Items of an async iterator, each wait for one timed."""
     try:
         while True:
-            start = perf_counter_ns()
+            start = perf_counter()
             try:
                 item = await anext(items)
             except StopAsyncIteration:
                 return
-            add(perf_counter_ns() - start)
+            add(perf_counter() - start)
             yield item
     finally:
         if inspect.isasyncgen(items):
@@ -76,9 +78,14 @@ class Guard:
     A call stores its deadline and clears it again; a ticker looks now and then
     whether one has passed, and cancels the segment's task. A timer for each call
     would cost more than most calls.
+
+    Attributes:
+        held: when the synchronous call in hand began (`perf_counter_ns`), and the
+            seconds it may take; None where there is none, or it has no limit.
     """
 
     def __init__(self) -> None:
+        self.held: tuple[int, float] | None = None
         self._deadline: float | None = None
         self._fired = False
         self._task: asyncio.Task[Any] | None = None
@@ -131,7 +138,11 @@ def limited(
 
     def plain(*args: Any) -> Any:
         start = perf_counter_ns()
-        result = process(*args)
+        guard.held = start, timeout
+        try:
+            result = process(*args)
+        finally:
+            guard.held = None
         _check(start, timeout)
         return result
 
@@ -143,10 +154,13 @@ def limited(
         try:
             while True:
                 start = perf_counter_ns()
+                guard.held = start, timeout
                 try:
                     item = next(items)
                 except StopIteration:
                     return
+                finally:
+                    guard.held = None
                 _check(start, timeout)
                 yield item
         finally:

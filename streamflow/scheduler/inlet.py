@@ -6,7 +6,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from streamflow.flow.link import Link
+from streamflow.flow.ends import ReceivingEnd
 from streamflow.graph import Edge
 
 
@@ -24,7 +24,7 @@ class Inlet:
         ended: whether `End` has come.
     """
 
-    link: Link
+    link: ReceivingEnd
     node: str
     port: str
     edge: Edge | None

@@ -124,6 +124,20 @@ class Ledger:
         for histogram in self.times.values():
             histogram.fold()
 
+    def copy(self) -> Ledger:
+        """What it says at this moment; cheap, for it is read later or never."""
+        return Ledger(
+            self.counts[:],
+            self.flows[:],
+            self.emissions[:],
+            self.deliveries[:],
+            self.losses[:],
+            self.failures[:],
+            self.broken.copy(),
+            {node: histogram.copy() for node, histogram in self.times.items()},
+            dict(self.copied),
+        )
+
     def _values(self) -> list[int]:
         counts, values = self.counts, list[int]()
         for feeders, plus, minus in self.flows:

@@ -9,13 +9,16 @@ from streamflow.clock import Clock
 from streamflow.context import NodeContext
 from streamflow.errors import GraphError, LinkClosed, NodeError
 from streamflow.events import Event
+from streamflow.flow.link import Link
 from streamflow.ipc.pool import Pool
+from streamflow.metrics import Stall
 from streamflow.node import Node
 from streamflow.scheduler.accounts import reports, unbalanced
 from streamflow.scheduler.build import Ends, Machine, Options
 from streamflow.scheduler.inlet import Inlet
 from streamflow.scheduler.part import About, Snapshot
 from streamflow.scheduler.plan import Plan
+from streamflow.scheduler.stall import Overdue
 from streamflow.scheduler.supervise import Supervisor
 
 Inputs = Mapping[str, Iterable[Any] | AsyncIterator[Any]]
@@ -34,6 +37,9 @@ class Local:
         ends: links that lead to other processes.
         make_pool: gives a node the memory that it allocates from.
         stall_after: seconds after which a node that holds its thread is reported.
+        overdue: called when a call exceeds its node's timeout and nothing here
+            can end it.
+        stalled: called with each stall, at once.
     """
 
     def __init__(
@@ -48,6 +54,8 @@ class Local:
         ends: Ends | None = None,
         make_pool: Callable[[], Pool] = Pool,
         stall_after: float,
+        overdue: Callable[[Overdue], None] | None = None,
+        stalled: Callable[[Stall], None] | None = None,
     ) -> None:
         self.clock, self.plan = clock, plan
         contexts: dict[str, NodeContext] = {}
@@ -66,8 +74,10 @@ class Local:
                 send_event=self.machine.send_event(id),
                 make_pool=make_pool,
             )
-        self._supervisor = Supervisor(self.machine, stall_after=stall_after)
-        self._injections: dict[tuple[str, str], Inlet] = {}
+        self._supervisor = Supervisor(
+            self.machine, stall_after=stall_after, overdue=overdue, stalled=stalled
+        )
+        self._injections: dict[tuple[str, str], tuple[Inlet, Link]] = {}
         self._open_inputs(options, inputs)
 
     def _open_inputs(self, options: Options, inputs: Inputs) -> None:
@@ -78,8 +88,8 @@ class Local:
                 driver.inputs = inputs[head.id]
             elif not driver.inlets and head.shape.inputs and options.outlets:
                 for port in head.shape.inputs:
-                    inlet = self.machine.add_inlet(head.id, port, lasting=True)
-                    self._injections[head.id, port] = inlet
+                    injection = self.machine.add_inlet(head.id, port, lasting=True)
+                    self._injections[head.id, port] = injection
 
     @property
     def initialized(self) -> set[str]:
@@ -108,12 +118,14 @@ class Local:
     async def settle(self, failure: BaseException | None) -> None:
         for link in self.machine.links.values():
             link.drop_all("stopped")
-        for inlet in self._injections.values():
-            inlet.link.drop_all("stopped")
-            inlet.link.close()
+        for _, link in self._injections.values():
+            link.drop_all("stopped")
+            link.close()
         for outlet in self.machine.outlets.values():
             outlet.failure = failure
             outlet.close()
+        for end in (*self.machine.ends.outgoing.values(), *self.machine.ends.outlets.values()):
+            end.close()
         self._supervisor.warnings += unbalanced(self.machine)
 
     async def close(self) -> list[NodeError]:
@@ -133,22 +145,22 @@ class Local:
             driver.stop()
 
     def end_inputs(self) -> None:
-        for inlet in self._injections.values():
-            inlet.link.close()
+        for _, link in self._injections.values():
+            link.close()
 
     async def inject(self, node: str, port: str, item: Any) -> None:
-        await self._injection(node, port).link.send(item)
+        await self._injection(node, port).send(item)
 
     def send_event(self, node: str, port: str, event: Event) -> None:
-        self._injection(node, port).link.send_event(event)
+        self._injection(node, port).send_event(event)
 
-    def _injection(self, node: str, port: str) -> Inlet:
+    def _injection(self, node: str, port: str) -> Link:
         if (node, port) not in self._injections:
             self._injections[node, port] = self.machine.add_inlet(node, port)
-        inlet = self._injections[node, port]
+        inlet, link = self._injections[node, port]
         if inlet.ended or self.machine.driver_of(node).finished:
             raise LinkClosed(f"cannot inject into {node}.{port}: its stream has ended")
-        return inlet
+        return link
 
     def urge(self, below: frozenset[str], *, interrupt: bool) -> None:
         for edge, link in self.machine.links.items():

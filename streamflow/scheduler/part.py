@@ -51,6 +51,7 @@ class Part(Protocol):
     @property
     def initialized(self) -> set[str]:
         """Nodes whose `initialize` was called, and which wait for their `cleanup`."""
+        ...
 
     async def initialize(self) -> None:
         """Call `initialize` of every node.
@@ -58,55 +59,73 @@ class Part(Protocol):
         Raises:
             NodeError: one failed; all have returned.
         """
+        ...
 
     @property
     def finished(self) -> bool:
         """Whether all segments have come to their end by themselves."""
+        ...
 
     def launch(self) -> None:
         """Let items flow."""
+        ...
 
     async def ended(self) -> BaseException | None:
         """Wait until all segments have ended; the first failure, if there was one."""
+        ...
 
     def cancel(self) -> None:
         """End all segments where they stand."""
+        ...
 
     async def cleanup(self, id: str) -> NodeError | None:
         """Call `cleanup` of one node; what failed."""
+        ...
 
     async def settle(self, failure: BaseException | None) -> None:
         """Account for what is left on the links, and end those that lead outside."""
+        ...
 
     async def close(self) -> list[NodeError]:
         """End threads and processes; who held them up."""
+        ...
 
     def gate(self, *, closed: bool) -> None:
         """Let no item into a node, or let them in again."""
+        ...
 
     def stop(self) -> None:
         """End the sources."""
+        ...
 
     def end_inputs(self) -> None:
         """Let nothing more be injected."""
+        ...
 
     async def inject(self, node: str, port: str, item: Any) -> None:
         """Send an item into a node."""
+        ...
 
     def send_event(self, node: str, port: str, event: Event) -> None:
         """Send a control event into a node."""
+        ...
 
     def urge(self, below: frozenset[str], *, interrupt: bool) -> None:
         """Drop what waits for these nodes, and cancel calls in hand if asked."""
+        ...
 
     def outputs(self, node: str, port: str) -> AsyncIterator[Any]:
         """Items that leave a port."""
+        ...
 
     def progress(self) -> Mapping[str, float | None]:
         """How much each source has emitted, from 0 to 1; None if it cannot tell."""
+        ...
 
     async def holder(self) -> str:
         """The node that keeps the part from ending, as far as can be told."""
+        ...
 
     def snapshot(self, duration: float) -> Snapshot:
         """What it has done in so many seconds."""
+        ...

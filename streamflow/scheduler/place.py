@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from streamflow.flow.link import Link
+from streamflow.flow.ends import SendingEnd
 from streamflow.graph import Edge
 from streamflow.scheduler.ledger import FlowId
 
@@ -25,7 +25,7 @@ class Consumer:
 
     edge: Edge | None
     name: str | None = None
-    link: Link | None = None
+    link: SendingEnd | None = None
 
     @property
     def fused(self) -> bool:

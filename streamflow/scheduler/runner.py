@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Final, NoReturn, cast
 
 from streamflow.errors import DeadlockError
-from streamflow.flow.link import Link
+from streamflow.flow.ends import ReceivingEnd
 from streamflow.metrics import FOLD
+from streamflow.scheduler.guard import timed
 from streamflow.scheduler.segment import Entry, Segment
 from streamflow.scheduler.window import LARGEST
 
@@ -60,7 +61,9 @@ class Runner:
                 self._samples = 0
         return due
 
-    async def batch(self, entry: Entry, batch: Sequence[Any], link: Link | None = None) -> None:
+    async def batch(
+        self, entry: Entry, batch: Sequence[Any], link: ReceivingEnd | None = None
+    ) -> None:
         """Run a batch, some of it checked; what is left of it goes back to its link."""
         if not entry.is_async:
             self.batch_plain(entry, batch, link)
@@ -75,7 +78,9 @@ class Runner:
         finally:
             self._give_back(items, link)
 
-    def batch_plain(self, entry: Entry, batch: Sequence[Any], link: Link | None = None) -> None:
+    def batch_plain(
+        self, entry: Entry, batch: Sequence[Any], link: ReceivingEnd | None = None
+    ) -> None:
         """The same, for code that awaits nothing."""
         items = iter(batch)
         try:
@@ -90,12 +95,35 @@ class Runner:
             left = self._give_back(items, link)
             self._segment.ledger.counts[entry.root] += len(batch) - left
 
+    async def pull(
+        self,
+        entry: Entry,
+        source: Iterator[Any],
+        count: int,
+        add: Callable[[float], None] | None = None,
+    ) -> bool:
+        """Run over the next items of an iterator, some of them checked; false if it has ended.
+
+        Args:
+            entry: what runs.
+            source: where the items come from; no more are taken than run.
+            count: how many.
+            add: takes the seconds for which a checked item let itself be waited for.
+        """
+        due = self.due(count)
+        if due:
+            items: Iterator[Any] = islice(source, due)
+            if await self.run(entry, timed(items, add) if add else items, checked=True) < due:
+                return False
+        left = count - due
+        return not left or await self.run(entry, islice(source, left)) >= left
+
     def _place(self, batch: Sequence[Any]) -> int:
         # Another place in each batch: behind a merge only every other item may
         # reach a node, and always the same one of a batch.
         return self._samples * 7 % len(batch)
 
-    def _give_back(self, items: Iterator[Any], link: Link | None) -> int:
+    def _give_back(self, items: Iterator[Any], link: ReceivingEnd | None) -> int:
         rest = list(items)
         if rest and link is not None:
             link.untake(rest)

@@ -10,8 +10,8 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
-from time import perf_counter_ns
+from functools import cached_property, partial
+from time import perf_counter
 from types import MethodType
 from typing import Any, cast
 
@@ -19,7 +19,7 @@ from streamflow.context import NodeContext
 from streamflow.copies import SEGMENT
 from streamflow.errors import NodeError
 from streamflow.events import Event
-from streamflow.flow.link import Link
+from streamflow.flow.ends import SendingEnd
 from streamflow.flow.merge import Merge, Zip
 from streamflow.flow.signal import Signal
 from streamflow.graph import ERROR_PORT, Edge, GraphNode
@@ -34,22 +34,31 @@ from streamflow.scheduler.plan import SegmentPlan
 from streamflow.scheduler.window import Gate
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Entry:
     """Compiled functions that take items in at one place.
 
     Attributes:
         fast: takes an iterator of items; returns how many there were, unless
             the caller counts them.
-        checked: the same code over calls that are timed and looked at.
         is_async: whether they are coroutine functions.
         root: counter of the items that came in.
     """
 
     fast: Callable[[Iterator[Any]], Any]
-    checked: Callable[[Iterator[Any]], Any]
     is_async: bool
     root: int
+    _load_twin: Callable[[], Callable[[Iterator[Any]], Any]]
+
+    def load(self) -> Entry:
+        """Itself, with the checked code compiled too."""
+        _ = self.checked
+        return self
+
+    @cached_property
+    def checked(self) -> Callable[[Iterator[Any]], Any]:
+        """The same code over calls that are timed and looked at; compiled when first asked for."""
+        return self._load_twin()
 
 
 class Segment:
@@ -62,7 +71,7 @@ class Segment:
         contexts: by id.
         consumers: what each port is connected to; links have names.
         gate: the execution's.
-        collect: takes what goes to the results.
+        results: where what is collected goes.
         shared: whether what comes over an edge may be held elsewhere too.
 
     Attributes:
@@ -78,7 +87,7 @@ class Segment:
         contexts: Mapping[str, NodeContext],
         consumers: Consumers,
         gate: Gate,
-        collect: Callable[[Any], None],
+        results: list[Any],
         shared: Callable[[Edge], bool],
     ) -> None:
         self.plan, self.head = plan, plan.head
@@ -87,7 +96,7 @@ class Segment:
         self.consumers, self.gate = consumers, gate
         self.ledger, self.arrived, self.guard = Ledger(), Signal(), Guard()
         self.chunks: list[Chunk] = []
-        self._collect, self._shared = collect, shared
+        self._results, self._shared = results, shared
         self._entries: dict[tuple[str, str | None, bool], Entry] = {}
         self._emits = frozenset(
             id
@@ -104,7 +113,7 @@ class Segment:
         self._environment: dict[str, Any] | None = None
 
     @property
-    def links(self) -> list[Link]:
+    def links(self) -> list[SendingEnd]:
         """Links and outlets out of this segment."""
         return self.links_of(self.plan.nodes)
 
@@ -136,13 +145,20 @@ class Segment:
         root = emitter.entry(node, port, edge, counted=counted)
         writer = emitter.writer
         handed = frozenset(writer.handed)
-        chunk = Chunk(writer.source, writer.twin, writer.steps, handed, self.ledger, self._shared)
+        chunk = Chunk(
+            writer.source,
+            writer.twin,
+            writer.steps,
+            handed,
+            self.ledger,
+            self._shared,
+            lambda node, shape, dtype: self.contexts[node].allocate(shape, dtype),
+        )
         self.chunks.append(chunk)
         environment = self._environment = self._environment or self._make_environment()
         is_async = emitter.awaits(node, calls=port is not None)
         fast = chunk.load(chunk.source, environment)
-        checked = chunk.load(chunk.twin, environment)
-        return Entry(fast, checked, is_async, root)
+        return Entry(fast, is_async, root, partial(chunk.load, chunk.twin, environment))
 
     def _make_environment(self) -> dict[str, Any]:
         """Names that generated code sees."""
@@ -152,10 +168,10 @@ class Segment:
             "failed": self._failed,
             "gate": self.gate,
             "no_port": self._no_port,
-            "now": perf_counter_ns,
+            "now": perf_counter,
             "odd": self._odd,
             "passage": self.passage,
-            "sresults": self._collect,
+            "results": self._results,
             "timed": timed,
             "timed_async": timed_async,
         }
@@ -173,12 +189,13 @@ class Segment:
         names: dict[str, Any] = {
             f"p{number}": self._process(id),
             f"o{number}": instance,
-            f"e{number}": self.contexts[id].emitted,
-            f"d{number}": partial(self._drain, id),
             f"t{number}": self.ledger.histogram(id).raw.append,
             f"T{number}": self.ledger.histogram(id).add,
             f"odd{number}": ODD if len(self.nodes[id].outputs) > 1 else ODD | {Out},
         }
+        if id in self._emits:
+            names[f"e{number}"] = self.contexts[id].emitted
+            names[f"d{number}"] = partial(self._drain, id)
         if isinstance(instance, Zip):
             names[f"join{number}"] = instance.join
             for index, queue in enumerate(instance.waiting.values()):
@@ -285,7 +302,7 @@ class Segment:
         for link in self.links_of([id, *nodes]):
             link.send_event(event)
 
-    def links_of(self, nodes: list[str]) -> list[Link]:
+    def links_of(self, nodes: list[str]) -> list[SendingEnd]:
         """Links that leave the given nodes."""
         return [
             consumer.link

@@ -10,17 +10,45 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from time import monotonic
+from time import monotonic, perf_counter_ns
 from types import FrameType
 from typing import Final, cast
 
 from streamflow.copies import running
+from streamflow.errors import NodeTimeoutError
 from streamflow.metrics import Stall
 from streamflow.scheduler.chunk import Chunk
 from streamflow.scheduler.driver import Driver
 
 logger: Final = logging.getLogger("streamflow.stall")
+
+GRACE: Final = 0.5
+"""Seconds beyond its timeout that a call may come back, and cost no more than its item."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """A call that has exceeded its node's timeout and cannot be interrupted.
+
+    Attributes:
+        node: its id.
+        timeout: seconds that it may take.
+        where: the file and line it stands on.
+    """
+
+    node: str
+    timeout: float
+    where: str
+
+    def error(self) -> NodeTimeoutError:
+        """What ends the run once the process is killed for it."""
+        message = (
+            f"it has not returned within {self.timeout:g} s, at {self.where}; "
+            "its process was killed"
+        )
+        return NodeTimeoutError(self.node, "process", "TimeoutError", message)
 
 
 @dataclass(slots=True, eq=False)
@@ -31,12 +59,17 @@ class Watch:
         thread_id: where they run.
         drivers: whose turns are counted.
         limit: seconds without a turn that make a stall.
+        overdue: called with a call that exceeds its node's timeout, once; None
+            where nothing could end it.
+        stalled: called with each stall, if anybody wants to know at once.
         stalls: what was found.
     """
 
     thread_id: int
     drivers: list[Driver]
     limit: float
+    overdue: Callable[[Overdue], None] | None = None
+    stalled: Callable[[Stall], None] | None = None
     stalls: list[Stall] = field(default_factory=list[Stall])
     _turns: int = -1
     _since: float = 0.0
@@ -51,14 +84,38 @@ class Watch:
             self._turns, self._since, self._told = turns, now, False
             return
         held = now - self._since
-        if held < self.limit or self._told or frame is None:
-            return
-        self._told = True
         step = cast("Chunk", found[0]).steps.get(found[1])
-        if step is not None:
-            where = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        if step is None or frame is None:
+            return
+        where = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        if held >= self.limit and not self._told:
+            self._told = True
             self.stalls.append(Stall(step.node, held, where))
+            if self.stalled is not None:
+                self.stalled(self.stalls[-1])
             logger.warning("node %r has held its thread for %.1f s at %s", step.node, held, where)
+        if self.overdue is not None:
+            self._look_at_calls(step.node, where)
+
+    def _look_at_calls(self, node: str, where: str) -> None:
+        for driver in self.drivers:
+            call = driver.segment.guard.held
+            if call is None or self.overdue is None:
+                continue
+            began, timeout = call
+            if perf_counter_ns() - began > (timeout + GRACE) * 1e9:
+                self.overdue(Overdue(node, timeout, where))
+                self.overdue = None
+
+    @property
+    def period(self) -> float:
+        """Seconds between two looks."""
+        limits = [self.limit]
+        if self.overdue is not None:
+            for driver in self.drivers:
+                timeouts = (node.options.timeout for node in driver.segment.nodes.values())
+                limits += [timeout for timeout in timeouts if timeout is not None]
+        return min(limits) / 4
 
 
 def node_at_work(thread_id: int | None) -> str | None:
@@ -99,7 +156,7 @@ class Watchdog:
             with self._changed:
                 while not self._watches:
                     self._changed.wait()
-                self._changed.wait(min(watch.limit for watch in self._watches) / 4)
+                self._changed.wait(min(watch.period for watch in self._watches))
                 watches = list(self._watches)
             frames = sys._current_frames()
             for watch in watches:

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from streamflow.errors import NodeError, NodeTimeoutError
+from streamflow.metrics import Stall
+from streamflow.node import Node
 from streamflow.scheduler.build import Machine
 from streamflow.scheduler.deadlock import can_deadlock, find_deadlock
 from streamflow.scheduler.driver import Driver
 from streamflow.scheduler.failure import node_error
 from streamflow.scheduler.placement import Inline, Placement, Thread
-from streamflow.scheduler.stall import Watch, node_at_work, watchdog
+from streamflow.scheduler.stall import Overdue, Watch, node_at_work, watchdog
 
 FIRST_LOOK: Final = 0.01
 """Seconds until the first look for a deadlock; two looks in a row must see it."""
@@ -36,6 +38,9 @@ class Supervisor:
     Args:
         machine: what to run.
         stall_after: seconds without a turn after which a node is reported.
+        overdue: called when a call exceeds its node's timeout and nothing here
+            can end it.
+        stalled: called with each stall, at once.
 
     Attributes:
         initialized: nodes whose `initialize` was called, and which wait for their
@@ -44,8 +49,15 @@ class Supervisor:
         stalls: nodes that held a thread.
     """
 
-    def __init__(self, machine: Machine, *, stall_after: float) -> None:
-        self.machine = machine
+    def __init__(
+        self,
+        machine: Machine,
+        *,
+        stall_after: float,
+        overdue: Callable[[Overdue], None] | None = None,
+        stalled: Callable[[Stall], None] | None = None,
+    ) -> None:
+        self.machine, self._overdue, self._stalled = machine, overdue, stalled
         self.warnings: list[str] = []
         self._stall_after = stall_after
         self._inline = Inline()
@@ -53,7 +65,6 @@ class Supervisor:
         self.initialized: set[str] = set()
         self._tasks: list[asyncio.Task[Any]] = []
         self._watches: list[Watch] = []
-        self._supervision: asyncio.Task[BaseException | None] | None = None
 
     @property
     def stalls(self) -> list[Any]:
@@ -88,9 +99,11 @@ class Supervisor:
         waiting: list[Coroutine[Any, Any, None]] = []
         failures: list[Exception] = []
         for id in driver.segment.nodes:
-            self.initialized.add(id)
+            instance = self.machine.instances[id]
+            if getattr(instance.cleanup, "__func__", None) is not Node.cleanup:
+                self.initialized.add(id)
             try:
-                result = self.machine.instances[id].initialize(self.machine.contexts[id])
+                result = instance.initialize(self.machine.contexts[id])
             except Exception as error:  # explained and raised below
                 failures.append(node_error(id, "initialize", error))
                 break
@@ -109,26 +122,23 @@ class Supervisor:
             name = f"streamflow {driver.segment.head}"
             self._tasks.append(loop.create_task(placement.call(driver.drive()), name=name))
         self._watch()
-        self._supervision = loop.create_task(self._supervise(), name="streamflow supervisor")
 
     async def ended(self) -> BaseException | None:
         """Wait until all drivers have ended; the first failure, if there was one."""
-        return await self._supervision if self._supervision is not None else None
+        try:
+            return await self._first_failure()
+        finally:
+            watchdog.remove(self._watches)
 
     def _watch(self) -> None:
         by_thread: dict[int, list[Driver]] = {}
         for driver in self.machine.drivers:
             by_thread.setdefault(self.placement(driver).thread_id or 0, []).append(driver)
         self._watches = [
-            Watch(thread, drivers, self._stall_after) for thread, drivers in by_thread.items()
+            Watch(thread, drivers, self._stall_after, self._overdue, self._stalled)
+            for thread, drivers in by_thread.items()
         ]
         watchdog.add(self._watches)
-
-    async def _supervise(self) -> BaseException | None:
-        try:
-            return await self._first_failure()
-        finally:
-            watchdog.remove(self._watches)
 
     async def _first_failure(self) -> BaseException | None:
         pending: set[asyncio.Task[Any]] = set(self._tasks)

@@ -11,14 +11,14 @@ from time import perf_counter_ns
 from typing import Final
 
 TURN_NS: Final = 1_000_000
-LARGEST: Final = 64
+LARGEST: Final = 256
 
 
 class Window:
     """Counts turns.
 
     Attributes:
-        size: items to handle next, 1 to 64.
+        size: items to handle next, 1 to 256.
         turns: how often the segment has looked up.
     """
 
@@ -35,7 +35,8 @@ class Window:
         took, self._last = now - self._last, now
         self.turns += 1
         if took < TURN_NS // 2:
-            self.size = min(self.size * 2, LARGEST)
+            # Never more than should fit: a turn stays near a millisecond.
+            self.size = min(self.size * (2 if took > TURN_NS // 8 else 4), LARGEST)
         elif took > TURN_NS:
             self.size = max(self.size // 2, 1)
         self._since += took

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import streamflow as sf
 from streamflow.graph import PlacementName
+from tests.support.trail import Trail
 
-PLACEMENTS: tuple[PlacementName, ...] = ("inline", "thread")
+PLACEMENTS: tuple[PlacementName, ...] = ("inline", "thread", "process")
 
 Add = Callable[..., Any]
 
@@ -26,3 +28,9 @@ def on(request: pytest.FixtureRequest) -> PlacementName:
 def pipeline() -> sf.Pipeline:
     """An empty pipeline."""
     return sf.Pipeline("conformance")
+
+
+@pytest.fixture
+def trail(tmp_path: Path) -> Trail:
+    """Where nodes note what they do, in whichever process they live."""
+    return Trail(tmp_path / "trail")

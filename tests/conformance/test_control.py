@@ -12,14 +12,15 @@ import streamflow as sf
 from streamflow import events
 from streamflow.graph import PlacementName
 from streamflow.ports import Ports
+from tests.support.trail import Trail
 from tests.support.waiting import until
 
 
 class Listener(sf.Node):
     """Notes items and events in the order they come."""
 
-    def __init__(self) -> None:
-        self.seen: list[Any] = []
+    def __init__(self, trail: Trail) -> None:
+        self.seen = trail
 
     def process(self, item: Any) -> Any:
         self.seen.append(item)
@@ -49,9 +50,9 @@ class Announcer(sf.Node):
 
 @pytest.mark.parametrize("event", [events.Caps({"width": 640}), events.Gap(time=1.0, duration=0.5)])
 def test_events_keep_their_place_among_the_items(
-    event: events.Event, on: PlacementName, pipeline: sf.Pipeline
+    event: events.Event, on: PlacementName, pipeline: sf.Pipeline, trail: Trail
 ) -> None:
-    listener = Listener()
+    listener = Listener(trail)
     source = pipeline.add(Announcer(event))
     source >> pipeline.add(listener, on=on)
 
@@ -61,9 +62,9 @@ def test_events_keep_their_place_among_the_items(
 
 
 def test_events_pass_through_nodes_that_do_not_listen(
-    on: PlacementName, pipeline: sf.Pipeline
+    on: PlacementName, pipeline: sf.Pipeline, trail: Trail
 ) -> None:
-    listener = Listener()
+    listener = Listener(trail)
     source = pipeline.add(Announcer(events.Gap(0, 1)))
     source >> pipeline.add(sf.node(lambda x: x), on=on) >> listener
 
@@ -73,9 +74,9 @@ def test_events_pass_through_nodes_that_do_not_listen(
 
 
 def test_a_run_over_inputs_begins_with_a_start_too(
-    on: PlacementName, pipeline: sf.Pipeline
+    on: PlacementName, pipeline: sf.Pipeline, trail: Trail
 ) -> None:
-    listener = Listener()
+    listener = Listener(trail)
     pipeline.add(sf.node(lambda x: x)) >> pipeline.add(listener, on=on)
 
     pipeline.run([1, 2])
@@ -84,13 +85,13 @@ def test_a_run_over_inputs_begins_with_a_start_too(
 
 
 def test_a_listener_that_fails_on_the_start_is_the_one_that_is_named(
-    on: PlacementName, pipeline: sf.Pipeline
+    on: PlacementName, pipeline: sf.Pipeline, trail: Trail
 ) -> None:
     class Deaf(Listener):
         def on_event(self, event: events.Event) -> None:
             raise OSError("cannot hear")
 
-    pipeline.add(sf.node(lambda x: x)) >> pipeline.add(Deaf(), on=on)
+    pipeline.add(sf.node(lambda x: x)) >> pipeline.add(Deaf(trail), on=on)
 
     with pytest.raises(sf.NodeError, match="'deaf' failed in on_event: OSError: cannot hear"):
         pipeline.run([1, 2])
@@ -105,9 +106,9 @@ async def forever() -> AsyncIterator[int]:
 
 
 async def test_pause_holds_items_and_resume_goes_on_in_order(
-    on: PlacementName, pipeline: sf.Pipeline
+    on: PlacementName, pipeline: sf.Pipeline, trail: Trail
 ) -> None:
-    seen: list[int] = []
+    seen = trail
     source = pipeline.add(sf.node(forever))
     source >> pipeline.add(sf.node(seen.append), on=on)
 
@@ -126,8 +127,10 @@ async def test_pause_holds_items_and_resume_goes_on_in_order(
     assert execution.state == "cancelled"
 
 
-async def test_events_pass_while_it_is_paused(on: PlacementName, pipeline: sf.Pipeline) -> None:
-    listener = Listener()
+async def test_events_pass_while_it_is_paused(
+    on: PlacementName, pipeline: sf.Pipeline, trail: Trail
+) -> None:
+    listener = Listener(trail)
     pipeline.add(listener, id="listener", on=on)
 
     async with pipeline.start() as execution:
@@ -146,10 +149,11 @@ async def test_inject_and_outputs(on: PlacementName, pipeline: sf.Pipeline) -> N
     pipeline.add(sf.node(lambda x: x * 2), id="double", on=on)
 
     async with pipeline.start() as execution:
+        read = execution.outputs("double")
         await execution.inject("double", 4)
         await execution.inject("double", 5)
         await execution.end_inputs()
-        outputs = [item async for item in execution.outputs("double")]
+        outputs = [item async for item in read]
 
     assert outputs == [8, 10]
     assert execution.state == "completed"
@@ -167,6 +171,7 @@ async def test_an_item_may_be_injected_in_the_middle(
         assert await anext(outputs) == ("tail", 1)
         await execution.inject("head", 2)
         assert await anext(outputs) == ("tail", ("head", 2))
+        await until(lambda: execution.report().nodes["tail"].received == 2)
         report = execution.report()
 
     assert report.nodes["tail"].received == 2
@@ -186,8 +191,10 @@ async def test_outputs_of_a_connected_port_can_be_tapped_before_the_first_item(
     assert execution.report().nodes["tail"].received == 3
 
 
-async def test_stop_drains_what_is_under_way(on: PlacementName, pipeline: sf.Pipeline) -> None:
-    seen: list[int] = []
+async def test_stop_drains_what_is_under_way(
+    on: PlacementName, pipeline: sf.Pipeline, trail: Trail
+) -> None:
+    seen = trail
     source = pipeline.add(sf.node(forever), id="source")
     source >> sf.queue(max_items=4) >> pipeline.add(sf.node(seen.append), on=on)
 
@@ -221,13 +228,12 @@ async def test_stop_at_its_deadline_drops_what_is_left_and_counts_it(
 
 
 async def test_flush_drops_what_waits_and_counts_it(
-    on: PlacementName, pipeline: sf.Pipeline
+    on: PlacementName, pipeline: sf.Pipeline, trail: Trail
 ) -> None:
-    gate = asyncio.Event()
-    seen: list[int] = []
+    seen = trail
 
     async def slow(x: int) -> None:
-        await until(gate.is_set)
+        await until(lambda: "go" in seen)
         seen.append(x)
 
     head = pipeline.add(sf.node(lambda x: x), id="head")
@@ -239,17 +245,19 @@ async def test_flush_drops_what_waits_and_counts_it(
         await until(lambda: execution.report().nodes["head"].emitted == 10)
         await until(lambda: execution.report().nodes["slow"].received >= 1)
         execution.send_event("slow", events.Flush())
-        gate.set()
+        seen.append("go")
         await execution.inject("head", 99)
         await until(lambda: 99 in seen)
         report = execution.report()
 
     lost = sum(report.edges["head.out -> slow.in"].dropped.values())
-    assert seen == [*range(10 - lost), 99]
+    assert seen == ["go", *range(10 - lost), 99]
 
 
-async def test_interrupt_cancels_the_call_in_hand(on: PlacementName, pipeline: sf.Pipeline) -> None:
-    started: list[int] = []
+async def test_interrupt_cancels_the_call_in_hand(
+    on: PlacementName, pipeline: sf.Pipeline, trail: Trail
+) -> None:
+    started = trail
 
     async def speak(x: int) -> int:
         started.append(x)
@@ -265,22 +273,23 @@ async def test_interrupt_cancels_the_call_in_hand(on: PlacementName, pipeline: s
         execution.send_event("speak", events.Interrupt("barge-in"))
         await execution.inject("speak", 1)
         assert await anext(outputs) == 1
-        report = execution.report()
-
-    assert report.nodes["speak"].dropped == {"interrupted": 1}
+        await until(lambda: execution.report().nodes["speak"].dropped == {"interrupted": 1})
 
 
 async def test_a_failing_body_ends_the_run_at_once_and_cleans_up(
-    on: PlacementName, pipeline: sf.Pipeline
+    on: PlacementName, pipeline: sf.Pipeline, trail: Trail
 ) -> None:
-    cleaned: list[str] = []
+    cleaned = trail
 
     class Node(sf.Node):
         def process(self, item: int) -> int:
             return item
 
+        def initialize(self, ctx: sf.NodeContext) -> None:
+            cleaned.append("initialized")
+
         def cleanup(self) -> None:
-            cleaned.append("node")
+            cleaned.append("cleaned")
 
     source = pipeline.add(sf.node(forever))
     source >> pipeline.add(Node(), on=on)
@@ -295,5 +304,5 @@ async def test_a_failing_body_ends_the_run_at_once_and_cleans_up(
     with pytest.raises(KeyError):
         await body()
 
-    assert cleaned == ["node"]
+    assert cleaned[-2:] == ["initialized", "cleaned"]
     assert execution.state == "cancelled"
