@@ -158,14 +158,19 @@ class Producer(RingProducer[_Peer]):
         if len(blocking) == len(self._peers):
             return False
         low = min((peer.cursor(self.head) for peer in blocking), default=self.head)
-        held = self._leases()
-        for seq in self._below(low):
-            if seq + 1 not in held and self._retire(seq):
-                self._book.release(seq)
+        # Again, for the case that a consumer reached for each item just when we did: it found
+        # them all gone, and will not reach for them twice.
+        for _ in range(2):
+            held = self._leases()
+            for seq in self._below(low):
+                if seq + 1 not in held and self._retire(seq):
+                    self._book.release(seq)
+                    return True
+            # Or it was always quicker: then it has given back what it held before.
+            self._look()
+            if self._book.free:
                 return True
-        # A consumer was always quicker: then it has given back what it held before.
-        self._look()
-        return bool(self._book.free)
+        return False
 
     def _retire(self, seq: int) -> bool:
         """Take an item's number away; whether nobody has leased it before."""

@@ -142,8 +142,11 @@ class _Peer:
             pass
 
     def recall_all(self) -> None:
+        """Take back what it has left behind: that is not lost, as nobody waits for it."""
+        lost = self.lost
         while self.pop() is not None:
             pass
+        self.lost = lost
 
 
 class Producer(RingProducer[_Peer]):

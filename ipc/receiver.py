@@ -163,7 +163,7 @@ class Receiver:
                 if value is EMPTY:
                     return values
                 values.append(value)
-            if not values and (value := self.try_take()) is not EMPTY:
+            if not values and (value := self._idle()) is not EMPTY:
                 values.append(value)
         except Exception as error:
             if not values:
@@ -173,7 +173,10 @@ class Receiver:
 
     def _take_batch(self, values: list[Any], most: int) -> None:
         self._lane.look()
-        batch = [] if self._lane.urgent else self._consumer.take_batch(most)
+        if self._lane.urgent:
+            values.append(Control(self._lane.urgent.popleft(), True))
+            return
+        batch = self._consumer.take_batch(most)
         # Epochs only grow: if the last is of this one, all are.
         if not batch or batch[-1][4] >> 16 != self._epoch:
             self._stash.extend(batch)

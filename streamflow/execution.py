@@ -136,7 +136,7 @@ class Execution:
         for part in self._parts:
             part.launch()
         if self._crew is not None:
-            self._crew.launch(self._here.machine.results)
+            self._crew.launch(self._here)
         self._ending = asyncio.ensure_future(self._conduct())
 
     async def _conduct(self) -> None:

@@ -27,9 +27,7 @@ class Counted:
     def exclusive(self, line: int) -> bool:
         return self._exclusive
 
-    def allocate(
-        self, line: int, shape: tuple[int, ...], dtype: npt.DTypeLike
-    ) -> npt.NDArray[Any]:
+    def allocate(self, line: int, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
         self.allocated.append((line, shape))
         return np.empty(shape, dtype)
 

@@ -210,3 +210,26 @@ async def test_several_executions_have_workers_of_their_own() -> None:
             return (await execution.wait()).results[0]
 
     assert len({*await asyncio.gather(run(), run())}) == 2
+
+
+def test_a_deadlock_over_processes_is_named() -> None:
+    class Chunks(sf.Node):
+        """Gives nothing before it has a hundred."""
+
+        def __init__(self) -> None:
+            self.held: list[int] = []
+
+        def process(self, x: int) -> list[int] | None:
+            self.held.append(x)
+            return self.held if len(self.held) == 100 else None
+
+    pipeline = sf.Pipeline("deadlock")
+    head = pipeline.add(sf.node(same), id="head")
+    chunks = pipeline.add(Chunks(), id="chunks", on="process")
+    head >> chunks
+    beside = pipeline.add(sf.node(same), id="beside", on=sf.Process("beside"))
+    head >> beside
+    pipeline.merge(chunks, beside, policy="zip")
+
+    with pytest.raises(sf.DeadlockError, match=r"merge_zip\.\S+ waits .* because merge_zip"):
+        pipeline.run(range(1000))

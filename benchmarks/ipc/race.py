@@ -180,7 +180,7 @@ class Cast:
 def time_of_a_frame(told: Mapping[str, Told]) -> float:
     """From the first one's beginning to the end at the slowest reader, divided by the frames."""
     ends: list[dict[str, Any]] = [part for part in told.values() if "ended" in part]
-    count = min(end["count"] for end in ends)
+    count: int = min(end["count"] for end in ends)
     if not count:
         raise StageLost("no frame came")
     last: float = max(end["ended"] for end in ends)

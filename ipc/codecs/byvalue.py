@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import cloudpickle
 
 from streamflow.errors import StreamflowError
-from streamflow.ipc.codecs.pickles import Aside, Reducer, unreadable
+from streamflow.ipc.codecs.payload import Aside, Reducer, unreadable
 
 if TYPE_CHECKING:
     CloudPickler = pickle.Pickler  # of which cloudpickle's is a child, without types

@@ -149,25 +149,6 @@ class Incoming:
         lease.adopt(root)
         return root
 
-    def _scattered(
-        self,
-        numbers: Sequence[int],
-        offsets: Sequence[int],
-        extents: Extents,
-        dtype: np.dtype[Any],
-        lease: Lease | None,
-        *,
-        copy: bool,
-    ) -> tuple[Array, ...]:
-        made: list[Array] = []
-        for index, number in enumerate(numbers):
-            one = slice(index, index + 1)
-            extent = Extents(
-                extents.shapes[one], extents.strides[one], extents.lows[one], extents.highs[one]
-            )
-            made += self.arrays((number,), offsets[one], extent, dtype, lease, copy=copy)
-        return tuple(made)
-
     def arrays(
         self,
         numbers: Sequence[int],
@@ -201,3 +182,22 @@ class Incoming:
             for shape, strides, offset in zip(*extents[:2], offsets, strict=True)
         ]
         return tuple([read_only(array.copy()) for array in made] if copy else made)
+
+    def _scattered(
+        self,
+        numbers: Sequence[int],
+        offsets: Sequence[int],
+        extents: Extents,
+        dtype: np.dtype[Any],
+        lease: Lease | None,
+        *,
+        copy: bool,
+    ) -> tuple[Array, ...]:
+        made: list[Array] = []
+        for index, number in enumerate(numbers):
+            one = slice(index, index + 1)
+            extent = Extents(
+                extents.shapes[one], extents.strides[one], extents.lows[one], extents.highs[one]
+            )
+            made += self.arrays((number,), offsets[one], extent, dtype, lease, copy=copy)
+        return tuple(made)

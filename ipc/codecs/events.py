@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 from streamflow.errors import NodeError, NodeTimeoutError, RingCorrupt, StreamflowError
 from streamflow.events import Caps, End, Event, Flush, Gap, Interrupt, Start
 from streamflow.ipc.codecs import mappings, pickles
-from streamflow.ipc.codecs.payload import Data
+from streamflow.ipc.codecs.payload import Data, check_trust
 
 Message: TypeAlias = Event | NodeError
 
@@ -92,7 +92,7 @@ def _message(code: int, body: bytes, *, trusted: bool) -> Message:
 
 
 def _unpickled(body: bytes, *, trusted: bool) -> Message:
-    pickles.check_trust("an event", trusted=trusted)
+    check_trust("an event", trusted=trusted)
     message = pickles.load(body)
     if not isinstance(message, Event | NodeError):
         raise RingCorrupt(f"a control message is no event, but of {type(message).__name__}")

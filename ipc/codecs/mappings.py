@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 
 from streamflow.errors import RingCorrupt
 from streamflow.ipc.codecs import pickles
-from streamflow.ipc.codecs.payload import Data
+from streamflow.ipc.codecs.payload import Data, check_trust
 
 JSON, PICKLE = 0, 1
 CHECKSUM: Final = struct.Struct("<I")
@@ -57,7 +57,7 @@ def unpack(data: Data, *, trusted: bool) -> dict[str, Any]:
     if how == JSON:
         mapping = json.loads(bytes(body))
     else:
-        pickles.check_trust("metadata", trusted=trusted)
+        check_trust("metadata", trusted=trusted)
         mapping = pickles.load(body)
     if type(mapping) is not dict:
         raise RingCorrupt(f"the metadata of an item are a {type(mapping).__name__}")

@@ -35,6 +35,7 @@ from streamflow.ipc.codecs.payload import (
     Kind,
     Part,
     align,
+    check_trust,
     referring,
 )
 from streamflow.ipc.memory import find
@@ -49,7 +50,7 @@ HEAD: Final = struct.Struct("<IIQI4x")
 """Checksum, buffers, bytes of the pickle, flags."""
 CHECKSUM: Final = struct.Struct("<I")
 REST: Final = struct.Struct("<IQI4x")
-"""The same in two, as the one is of the other."""
+"""The head behind its checksum, which is of it too."""
 BUFFER: Final = struct.Struct("<QQII")
 """Begin, bytes, 1 + number of a memory or 0, whether it may be written."""
 HAS_CLASSES: Final = 1
@@ -186,7 +187,7 @@ class ObjectReader:
             RingCorrupt: the payload is not what was written.
             PicklingError: it is, and the object cannot be made here.
         """
-        pickles.check_trust("an object", trusted=self._incoming.trusted)
+        check_trust("an object", trusted=self._incoming.trusted)
         checksum, count, size, flags = HEAD.unpack_from(data)
         whole = memoryview(data)
         start = HEAD.size + count * BUFFER.size

@@ -7,16 +7,23 @@ wrote it may be broken, or lie.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import pickle
+from collections.abc import Callable, Sequence
 from enum import IntEnum
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from streamflow.errors import IpcError, PicklingError
+
 Array: TypeAlias = npt.NDArray[Any]
 Data: TypeAlias = bytes | memoryview
 """A payload to be read: copied out, or where it stands. What is made over it keeps it."""
+Reducer: TypeAlias = Callable[[Any], tuple[Any, ...]]
+"""Takes a value apart for a pickle."""
+Aside: TypeAlias = Callable[[pickle.PickleBuffer], bool]
+"""Is told of each buffer: False if it takes it aside, True if it is to stand in the pickle."""
 Part: TypeAlias = tuple[int, bytes | memoryview | Array]
 """A piece of a payload, and where it begins."""
 
@@ -106,3 +113,18 @@ def referring(
 ) -> Encoded:
     """A payload that refers to memory. It is never small: batches go without leases."""
     return Encoded(kind, max(length, SMALL + 1), parts, pts, copied, keep)
+
+
+def unreadable(error: Exception) -> PicklingError:
+    """The error for a pickle that is sound, but cannot be read here."""
+    return PicklingError("an item", f"the receiver cannot read it: {type(error).__name__}: {error}")
+
+
+def check_trust(what: str, *, trusted: bool) -> None:
+    """Refuse a pickle whose sender is not trusted.
+
+    Raises:
+        IpcError: it is not.
+    """
+    if not trusted:
+        raise IpcError(f"{what} came as a pickle, which can run any code, from an untrusted sender")

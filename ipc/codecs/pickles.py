@@ -11,15 +11,11 @@ import pickle
 from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
 from types import MappingProxyType
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
-from streamflow.errors import IpcError, PicklingError
-from streamflow.ipc.codecs.payload import REFERENCE, Data
+from streamflow.errors import PicklingError, StreamflowError
+from streamflow.ipc.codecs.payload import REFERENCE, Aside, Data, Reducer, unreadable
 from streamflow.packet import Packet
-
-Reducer: TypeAlias = Callable[[Any], tuple[Any, ...]]
-Aside: TypeAlias = Callable[[pickle.PickleBuffer], bool]
-"""Is told of each buffer: False if it is taken aside, True if it is to stand in the pickle."""
 
 
 def _reduce_packet(packet: Packet) -> tuple[Any, ...]:
@@ -75,12 +71,15 @@ class Pickler:
 
         Raises:
             PicklingError: something in the value cannot be pickled.
+            StreamflowError: a reducer, or who numbers classes, raised it.
         """
         reason: Exception | None = None
         try:
             data = self._dump(value)
             if b"__main__" not in data:
                 return data
+        except StreamflowError:
+            raise
         except Exception as error:
             reason = error
         self.buffers = []
@@ -88,6 +87,8 @@ class Pickler:
             from streamflow.ipc.codecs import byvalue
 
             return byvalue.dump(value, self._reducers, self._aside, self._number_of)
+        except StreamflowError:
+            raise
         except Exception as error:
             raise PicklingError(type(value).__qualname__, str(reason or error)) from error
 
@@ -131,18 +132,3 @@ def load(data: Data, buffers: Sequence[Any] = ()) -> Any:
         return pickle.loads(data, buffers=buffers)  # noqa: S301 - of a trusted sender only
     except Exception as error:
         raise unreadable(error) from error
-
-
-def unreadable(error: Exception) -> PicklingError:
-    """The error for a pickle that is sound, but cannot be read here."""
-    return PicklingError("an item", f"the receiver cannot read it: {type(error).__name__}: {error}")
-
-
-def check_trust(what: str, *, trusted: bool) -> None:
-    """Refuse a pickle whose sender is not trusted.
-
-    Raises:
-        IpcError: it is not.
-    """
-    if not trusted:
-        raise IpcError(f"{what} came as a pickle, which can run any code, from an untrusted sender")

@@ -23,6 +23,9 @@ from streamflow.metrics import EdgeReport
 
 logger: Final = logging.getLogger("streamflow.ring")
 
+WINDOW: Final = 64
+"""Items that are brought in at a time."""
+
 
 class RingInlet:
     """The end that receives.
@@ -30,6 +33,8 @@ class RingInlet:
     Args:
         name: ``source.port -> target.port``.
         options: what the link holds.
+        singly: bring in one item at a time, so that no more is lost if this
+            process dies.
 
     Attributes:
         queue: items that were taken and given back.
@@ -41,7 +46,7 @@ class RingInlet:
         failure: what to raise when the stream breaks off.
     """
 
-    def __init__(self, name: str, options: Queue) -> None:
+    def __init__(self, name: str, options: Queue, *, singly: bool = False) -> None:
         self.name, self.arrived, self.room = name, Signal(), Signal()
         self.queue: deque[Any] = deque()
         self.events: deque[tuple[int, Event]] = deque()
@@ -49,6 +54,9 @@ class RingInlet:
         self.dropped: dict[str, int] = {}
         self.failure: BaseException | None = None
         self._policy = options.policy
+        # What a lossy ring may drop must stay in it until it is wanted.
+        blocks = options.policy in ("block", "error", "drop_newest")
+        self._window = min(options.max_items or WINDOW, WINDOW) if blocks and not singly else 1
         self._wire: Wire | None = None
         self._lost_before = self._sent_before = 0
         self._abandoned = False
@@ -125,36 +133,36 @@ class RingInlet:
     @property
     def pending(self) -> bool:
         """Whether `take` or `next_event` would find something."""
-        return bool(self.queue or self.events) or self._fetch(1)
+        return bool(self.queue or self.events) or self._fetch()
 
-    def _fetch(self, count: int) -> bool:
-        """Bring in up to ``count`` items or events; whether there was anything."""
+    def _fetch(self) -> bool:
+        """Bring in what waits, a window at most; whether there was anything."""
         receiver = self._ready()
         if receiver is None:
             return False
         try:
-            values = receiver.take_many(count)
+            values = receiver.take_many(self._window)
         except PeerLost:
             return self._succeed()
+        urgent: list[tuple[int, Event]] = []
         for value in values:
-            if isinstance(value, Control):
-                self._place(*pickle.loads(value.data))
-            else:
+            if not isinstance(value, Control):
                 self.queue.append(value)
-        return bool(values)
-
-    def _place(self, position: int, event: Event) -> None:
-        if event.urgent:
+            elif value.urgent:
+                urgent.append(pickle.loads(value.data))
+            else:
+                _, event = pickle.loads(value.data)
+                self.events.append((self.removed + len(self.queue), event))
+        for position, event in urgent:
             self._drop_before(position, "flushed")
             behind = sum(other.urgent for _, other in self.events)
             self.events.insert(behind, (0, event))
-        else:
-            self.events.append((self.removed + len(self.queue), event))
+        return bool(values)
 
     def take(self, count: int) -> list[Any]:
         """Take up to ``count`` items that wait, none beyond the next event's place."""
         if not self.queue and not self.events:
-            self._fetch(count)
+            self._fetch()
         items: list[Any] = []
         if self.events:
             count = min(count, self.events[0][0] - self.removed)
@@ -171,7 +179,7 @@ class RingInlet:
     def next_event(self) -> Event | None:
         """The event whose place in the stream has come, taken out of its lane."""
         if not self.events and not self.queue:
-            self._fetch(1)
+            self._fetch()
         if self.events and self.events[0][0] <= self.removed:
             return self.events.popleft()[1]
         return None
@@ -203,7 +211,7 @@ class RingInlet:
 
     def _drop_before(self, position: int | None, reason: str) -> None:
         while position is None or self.removed < position:
-            if not self.queue and not self._fetch(1):
+            if not self.queue and not self._fetch():
                 return
             if self.queue:
                 self.queue.popleft()

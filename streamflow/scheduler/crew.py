@@ -28,13 +28,18 @@ from streamflow.scheduler.assignment import (
     without_instances,
 )
 from streamflow.scheduler.build import Ends, Options, link_queue
+from streamflow.scheduler.deadlock import blame_merge, can_deadlock
 from streamflow.scheduler.failure import node_error
 from streamflow.scheduler.inlet import iterate
+from streamflow.scheduler.local import Local
 from streamflow.scheduler.part import About
 from streamflow.scheduler.plan import Plan
 from streamflow.scheduler.remote import PATIENCE, Mended, Remote
 
 logger: Final = logging.getLogger("streamflow.process")
+
+LOOK_EVERY: Final = 1.0
+"""Seconds between two looks for a standstill: workers tell what they do a few times in it."""
 
 BACKOFF: Final = 0.1
 """Seconds until a worker is started anew; twice as long each time."""
@@ -225,8 +230,10 @@ class Crew:
         self.warnings.append(text)
         logger.warning("%s", text)
 
-    def launch(self, results: list[Any]) -> None:
+    def launch(self, here: Local) -> None:
         """Feed the inputs of nodes elsewhere, and collect their results."""
+        self._feeding.append(asyncio.ensure_future(self.watch(here)))
+        results = here.machine.results
         for crossing in self._crossings:
             if crossing.edge is not None:
                 continue
@@ -236,6 +243,19 @@ class Crew:
             elif self._options.collect:
                 inlet = self._inlets[crossing.number]
                 self._collecting.append(asyncio.ensure_future(_collect(inlet, results)))
+
+    async def watch(self, here: Local) -> None:
+        """Fail the run if nothing moves any more because a merge waits for what cannot come."""
+        before: tuple[int, ...] = ()
+        while can_deadlock(here.machine):
+            await asyncio.sleep(LOOK_EVERY)
+            parts = [part.snapshot(0.0) for part in (here, *self.remotes)]
+            turns = tuple(part.turns for part in parts)
+            stands = all(part.waits for part in parts) and turns == before
+            before = turns
+            if stands and (error := blame_merge(here.machine)) is not None:
+                self.remotes[0].fail(error)
+                return
 
     async def _feed(self, crossing: Crossing, outlet: RingOutlet) -> None:
         outlet.send_event(Start())

@@ -28,6 +28,31 @@ def find_deadlock(machine: Machine) -> DeadlockError | None:
     return None
 
 
+def all_wait(machine: Machine) -> bool:
+    """Whether every driver has ended, or waits for a link."""
+    return all(driver.finished or _waits(driver) for driver in machine.drivers)
+
+
+def blame_merge(machine: Machine) -> DeadlockError | None:
+    """The deadlock where nothing moves any more, in this process or another.
+
+    What crosses from other processes cannot be asked who waits for it; that all
+    of them wait is enough.
+    """
+    for driver in machine.drivers:
+        if not isinstance(driver.segment.instances[driver.segment.head], Merge):
+            continue
+        open_inlets = [inlet for inlet in driver.inlets if not inlet.ended]
+        full = [i for i in open_inlets if not driver.has_room(i) and i.link.pending]
+        empty = [i for i in open_inlets if driver.has_room(i) and not i.link.pending]
+        if full and empty:
+            return DeadlockError(
+                tuple(f"{i.node}.{i.port}" for i in empty),
+                tuple(f"{i.node}.{i.port}" for i in full),
+            )
+    return None
+
+
 def can_deadlock(machine: Machine) -> bool:
     """Whether the graph has a merge that holds back one port while it waits for another."""
     return any(

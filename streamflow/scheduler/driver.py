@@ -18,7 +18,10 @@ from streamflow.scheduler.flush import flush_node
 from streamflow.scheduler.inlet import Inlet, iterate
 from streamflow.scheduler.runner import Runner
 from streamflow.scheduler.segment import Entry, Segment
-from streamflow.scheduler.window import Window
+from streamflow.scheduler.window import LARGEST, Window
+
+MANY: Final = 4
+"""Full windows to take at once from a sequence: it is all there, nobody waits for it."""
 
 
 class Driver:
@@ -101,7 +104,10 @@ class Driver:
                 await self._passage()
             if self.inlets:
                 await self._serve_inlets()
-            batch = source[position : position + self.window.size]
+            size = self.window.size
+            if size == LARGEST:
+                size *= MANY
+            batch = source[position : position + size]
             position += len(batch)
             if entry.is_async:
                 await self.runner.batch(entry, batch)

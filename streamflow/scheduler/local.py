@@ -15,6 +15,7 @@ from streamflow.metrics import Stall
 from streamflow.node import Node
 from streamflow.scheduler.accounts import reports, unbalanced
 from streamflow.scheduler.build import Ends, Machine, Options
+from streamflow.scheduler.deadlock import all_wait
 from streamflow.scheduler.inlet import Inlet
 from streamflow.scheduler.part import About, Snapshot
 from streamflow.scheduler.plan import Plan
@@ -201,6 +202,8 @@ class Local:
                 if driver.finished
                 for id in driver.segment.nodes
             ),
+            sum(driver.window.turns for driver in self.machine.drivers),
+            all_wait(self.machine),
         )
 
     def progress(self) -> dict[str, float | None]:

@@ -36,6 +36,8 @@ class Snapshot:
         stalls: nodes that held a thread.
         warnings: what went wrong without ending the run.
         finished: nodes whose stream has ended.
+        turns: how often its segments have looked up; it stands where nothing moves.
+        waits: whether all of them wait for others.
     """
 
     nodes: Mapping[str, NodeReport] = field(default_factory=dict[str, NodeReport])
@@ -43,6 +45,8 @@ class Snapshot:
     stalls: tuple[Stall, ...] = ()
     warnings: tuple[str, ...] = ()
     finished: frozenset[str] = frozenset()
+    turns: int = 0
+    waits: bool = False
 
 
 class Part(Protocol):

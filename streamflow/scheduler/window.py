@@ -11,14 +11,14 @@ from time import perf_counter_ns
 from typing import Final
 
 TURN_NS: Final = 1_000_000
-LARGEST: Final = 256
+LARGEST: Final = 64
 
 
 class Window:
     """Counts turns.
 
     Attributes:
-        size: items to handle next, 1 to 256.
+        size: items to handle next, 1 to 64.
         turns: how often the segment has looked up.
     """
 

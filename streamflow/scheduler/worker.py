@@ -128,7 +128,9 @@ class Service:
             wire = self._wires.pop(crossing.number)
             where = crossing.node, crossing.port
             if crossing.target == task.process.name:
-                inlet = self._inlets[crossing.number] = RingInlet(crossing.name, crossing.queue)
+                inlet = self._inlets[crossing.number] = RingInlet(
+                    crossing.name, crossing.queue, singly=crossing.mends
+                )
                 inlet.connect(wire)
                 if crossing.edge is None:
                     ends.inputs[where] = inlet

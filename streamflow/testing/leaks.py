@@ -15,6 +15,7 @@ from time import monotonic, sleep
 from types import TracebackType
 from typing import Any, Final, Self
 
+from streamflow.scheduler import spawn
 from streamflow.scheduler.placement import new_event_loop
 
 WATCHDOG: Final = "streamflow watchdog"
@@ -35,8 +36,9 @@ class leak_check:  # noqa: N801 - used as contextlib's `suppress` and `closing` 
 
     What counts: threads, open file descriptors, asyncio tasks that have not
     ended, child processes, and files in ``/dev/shm``. What the system tells
-    nothing of is not looked at. The thread named ``streamflow watchdog``, which the
-    process keeps, and multiprocessing's own helpers do not count.
+    nothing of is not looked at. The thread named ``streamflow watchdog`` and the
+    process that starts workers, which a program keeps, and multiprocessing's own
+    helpers do not count.
 
     Use it as a context manager, plain around a whole run, async inside a
     coroutine. An exception from the body passes; nothing is looked for then.
@@ -154,7 +156,8 @@ def descriptors() -> dict[Any, str]:
         with suppress(OSError):
             # The one that listed the folder is closed by now.
             os.fstat(int(name))
-            if int(name) != getattr(tracker, "_fd", None):
+            kept = spawn.kept()
+            if int(name) not in (getattr(tracker, "_fd", None), kept and kept.fd):
                 found[name, target] = f"{name} {target}".rstrip()
     return found
 
@@ -171,7 +174,7 @@ def tasks() -> dict[Any, str]:
 
 
 def children() -> dict[Any, str]:
-    """Child processes, but multiprocessing's helpers."""
+    """Child processes, but multiprocessing's helpers and the one that starts workers."""
     found: dict[Any, str] = {
         process.pid: f"{process.pid} {process.name}"
         for process in multiprocessing.active_children()
@@ -183,6 +186,8 @@ def children() -> dict[Any, str]:
             command = stat.with_name("cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
             if int(parent) == os.getpid() and "multiprocessing.resource_tracker" not in command:
                 found.setdefault(int(stat.parent.name), f"{stat.parent.name} {command}".rstrip())
+    if (kept := spawn.kept()) is not None:
+        found.pop(kept.pid, None)
     return found
 
 

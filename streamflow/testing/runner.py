@@ -13,6 +13,8 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from types import TracebackType
 from typing import Any, Self
 
+import numpy.typing as npt
+
 from streamflow.clock import Clock, OfflineClock
 from streamflow.context import NodeContext
 from streamflow.copies import SEGMENT
@@ -222,6 +224,11 @@ class NodeRunner:
         """Whether an item is nobody else's: there is no other branch."""
         del line  # which node it was is no question here
         return True
+
+    def allocate(self, line: int, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+        """Memory of the node's context."""
+        del line  # which node it was is no question here
+        return self.ctx.allocate(shape, dtype)
 
     def _charge(self, nbytes: int, port: str | None) -> None:
         self.copied[port or ""] = self.copied.get(port or "", 0) + nbytes

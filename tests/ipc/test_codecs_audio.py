@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import pickle
 import struct
 from fractions import Fraction
 from typing import Any
@@ -142,15 +141,6 @@ def test_a_rate_beyond_64_bits_crosses(rate: int) -> None:
     assert same_frames(Crossing()(frame), frame)
 
 
-@given(frame=sounds(), protocol=st.integers(2, 5))
-@settings(max_examples=25)
-def test_a_pickled_sound_is_the_same(frame: AudioFrame, protocol: int) -> None:
-    made = pickle.loads(pickle.dumps(frame, protocol))  # noqa: S301 - our own
-
-    assert same_frames(made, frame)
-    assert not made.samples.flags.writeable
-
-
 @pytest.mark.parametrize("count", [2**32 - 1, 961])
 def test_a_sound_that_is_longer_than_its_slot_is_refused(count: int) -> None:
     crossing = Crossing()
@@ -184,3 +174,13 @@ def test_what_kind_of_payload_it_is_says_the_ring() -> None:
     with pytest.raises(RingCorrupt, match="there are no payloads of kind 99"):
         Crossing().decoder.decode_bytes(99, 0, 0, 0, b"")
     assert Crossing().decoder.decode_bytes(Kind.NONE, 0, 0, 0, b"") is None
+
+
+def test_a_reader_that_knows_many_rates_forgets_them_again() -> None:
+    crossing = Crossing()
+
+    for rate in range(1, 3 * audio.KNOWN):
+        assert crossing(sound(4, rate=rate)).rate == rate
+
+    reader: Any = crossing.decoder._readers[Kind.AUDIO]
+    assert len(reader.__self__._known) <= audio.KNOWN

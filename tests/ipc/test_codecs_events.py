@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -160,3 +161,11 @@ def test_what_is_too_deep_for_json_is_pickled() -> None:
 
     assert not mappings.is_plain(deep)
     assert mappings.unpack(mappings.pack(deep), trusted=True) == deep
+
+
+def test_a_pickle_of_something_else_is_no_mapping() -> None:
+    other = pickles.Pickler().dump([1, 2])
+    forged = mappings.HEAD.pack(mappings.PICKLE, len(other)) + other
+
+    with pytest.raises(RingCorrupt, match="the metadata of an item are a list"):
+        mappings.unpack(mappings.CHECKSUM.pack(zlib.crc32(forged)) + forged, trusted=True)

@@ -1,15 +1,13 @@
 from __future__ import annotations
 
 import enum
-import gc
+import pickle
 import struct
-import subprocess
 import sys
 import threading
 import zlib
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -20,10 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamflow.errors import IpcError, PicklingError, RingCorrupt
-from streamflow.frames import AudioFrame, VideoFrame
-from streamflow.ipc.codecs import Kind, byvalue, objects
+from streamflow.ipc.codecs import Encoder, Kind, objects
 from streamflow.ipc.codecs.payload import LENT, REFERENCE, SMALL
-from streamflow.ipc.memory import find
+from streamflow.ipc.memory import Memory
 from streamflow.ipc.shared import SharedPool
 from streamflow.packet import Packet
 from tests.support.crossing import (
@@ -32,20 +29,16 @@ from tests.support.crossing import (
     METADATA,
     TIMES,
     VALUES,
-    Array,
     Crossing,
     address,
     arrays,
     noise,
-    picture,
     pictures,
-    pooled,
     same_frames,
     sounds,
 )
 
 arrow = cast("Any", pa)  # it ships no types
-ROOT = Path(__file__).parents[2]
 
 
 @dataclass
@@ -57,11 +50,6 @@ class Detection:
 
 class Mood(enum.Enum):
     GOOD = 1
-
-
-class Twisted(enum.Flag):
-    LEFT = enum.auto()
-    RIGHT = enum.auto()
 
 
 @settings(max_examples=60)
@@ -103,7 +91,6 @@ def test_frames_within_objects_are_the_same_on_the_other_side(
     [
         Detection("cat", (1, 2)),
         Mood.GOOD,
-        Twisted.LEFT | Twisted.RIGHT,
         {1, 2},
         bytearray(b"abc"),
         Fraction(1, 3),
@@ -197,105 +184,6 @@ def test_a_small_object_travels_in_a_batch() -> None:
 
     assert made.pop("vector").tolist() == list(range(20))
     assert made == {"label": "cat", "score": 0.5, "box": (1, 2, 3, 4)}
-
-
-def test_what_is_copied_out_holds_nothing() -> None:
-    pool = SharedPool()
-    crossing = Crossing(references=True, pool=pool)
-    value: list[Any] = [picture(640, 360), noise((LENT,)), pool.allocate((LENT,))]
-
-    made = crossing(value, copy=True)
-
-    assert not crossing.lent
-    assert same_frames(made[0], value[0])
-    assert all(map(np.array_equal, made[1:], value[1:]))
-
-
-def test_an_array_of_shared_memory_is_referred_to() -> None:
-    pool = SharedPool()
-    array = pool.allocate((300, 400), np.float32)
-    array[...] = 0.5
-    crossing = Crossing(references=True, pool=pool)
-
-    made = crossing(Detection("cat", (1, 2), array[100:200]))
-
-    assert np.array_equal(made.mask, array[100:200])
-    assert address(made.mask) == address(array[100])
-    assert not made.mask.flags.writeable
-    assert crossing.encoded.copied == 0
-    assert crossing.encoded.small is None
-
-
-def test_a_tuple_of_frames_in_shared_memory_crosses_without_a_copy() -> None:
-    """What a merge emits."""
-    pool = SharedPool()
-    crossing = Crossing(references=True, pool=pool)
-    frame = pooled(pool, picture(640, 360))
-    crop = frame.with_planes(
-        (frame.planes[0][10:210, 20:220], *(p[5:105, 10:110] for p in frame.planes[1:]))
-    )
-    samples = pool.allocate((2, 9000), np.float32)
-    samples[...] = 1
-    sound = AudioFrame(samples[:, ::-2], layout="stereo")
-
-    made = crossing((crop, sound))
-
-    assert all(map(same_frames, made, (crop, sound)))
-    assert crossing.encoded.copied == 0
-    assert address(made[0].planes[0]) == address(crop.planes[0])
-    assert address(made[1].samples) == address(sound.samples)
-
-
-def test_a_tuple_of_frames_in_private_memory_is_copied_once_for_a_fan_out() -> None:
-    pool = SharedPool()
-    crossings = [Crossing(references=True, pool=pool) for _ in range(3)]
-    value = (picture(640, 360), picture(64, 48))
-
-    made = [crossing(value) for crossing in crossings]
-
-    assert len({address(one[0].planes[0]) for one in made}) == 1
-    assert [crossing.encoded.copied for crossing in crossings] == [0, 0, 0]
-    assert all(same_frames(one[1], value[1]) for one in made)
-
-
-def test_a_frame_whose_planes_lie_in_several_memories_crosses() -> None:
-    pool = SharedPool()
-    crossing = Crossing(references=True, pool=pool)
-    planes: list[Array] = []
-    for plane in picture(640, 360).planes:
-        memory = pool.allocate(plane.shape)
-        memory[...] = plane
-        planes.append(memory)
-
-    made = crossing([VideoFrame(tuple(planes))])[0]
-
-    assert same_frames(made, picture(640, 360))
-    assert crossing.encoded.copied == 0
-    assert all(find(plane) for plane in made.planes)
-
-
-def test_what_an_object_refers_to_is_kept_until_its_slot_comes_back() -> None:
-    pool = SharedPool()
-    crossing = Crossing(references=True, pool=pool)
-    value = [pooled(pool, picture(640, 360))]
-    encoded = crossing.encoder.encode(value)
-    value.clear()
-    gc.collect()
-
-    kept = pool.statistics().lent
-    del encoded
-
-    assert kept > 0
-    assert pool.statistics().lent == 0
-
-
-def test_an_encoder_keeps_nothing_of_what_it_has_encoded() -> None:
-    pool = SharedPool()
-    crossing = Crossing(references=True, pool=pool)
-
-    crossing.encoder.encode([pooled(pool, picture(640, 360)), pool.allocate((LENT,))])
-
-    assert pool.statistics().lent == 0
 
 
 def test_tables_within_objects_cross() -> None:
@@ -410,113 +298,28 @@ def test_a_buffer_beyond_the_payload_is_refused(entry: tuple[int, int]) -> None:
         crossing.decoder.decode_bytes(Kind.OBJECT, 0, 0, 0, payload)
 
 
-# -- classes that nobody can import
-
-
-def test_an_object_of_a_class_within_a_function_crosses() -> None:
-    @dataclass
-    class Inner:
-        frame: VideoFrame
-        names: tuple[str, ...] = ()
-
-    crossing = Crossing(references=True, pool=SharedPool())
-    made = crossing([Inner(picture(640, 360), ("a",))])[0]
-
-    assert type(made) is Inner
-    assert made.names == ("a",)
-    assert same_frames(made.frame, picture(640, 360))
-    assert crossing.encoded.copied == 0
-
-
-def test_such_a_class_is_announced_once() -> None:
-    class Inner:
-        pass
-
-    crossing = Crossing()
-    for _ in range(3):
-        crossing([Inner()])
-
-    assert len(crossing.schemas) == 1
-    assert crossing.encoded.length < 200
-
-
-def test_functions_cross() -> None:
-    step = 5
-
-    def more(x: int) -> int:
-        return x + step
-
-    assert Crossing()({"more": more})["more"](2) == 7
-
-
-def test_metadata_with_such_a_class_cross() -> None:
-    @dataclass
-    class Inner:
-        x: int
-
-    made = Crossing()(picture(metadata={"inner": Inner(3)}))
-
-    assert made.metadata == {"inner": Inner(3)}
-
-
-def test_a_class_of_the_program_itself_reaches_another_program() -> None:
-    """What stands in `__main__` there is something else."""
-    program = """
-import sys
-from dataclasses import dataclass
-from tests.support.crossing import Crossing
-
-@dataclass
-class Reading:
-    value: int
-
-    def doubled(self):
-        return Reading(self.value * 2)
-
-crossing = Crossing()
-for value in ([Reading(21)], Reading(1)):
-    payload = crossing.encoder.encode(value).small
-    print(payload.hex())
-print(*[schema.hex() for schema in crossing.schemas])
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    *payloads, schemas = done.stdout.split("\n")[:-1]
-    crossing = Crossing()
-    crossing.schemas += map(bytes.fromhex, schemas.split())
-
-    listed, single = (
-        crossing.decoder.decode_bytes(Kind.OBJECT, 0, 0, 0, bytes.fromhex(payload))
-        for payload in payloads
-    )
-
-    assert listed[0].doubled().value == 42
-    assert type(single) is type(listed[0])
-    assert len(crossing.schemas) == 1
-
-
-def test_a_class_that_nobody_announced_is_refused() -> None:
-    class Inner:
-        pass
-
-    crossing = Crossing()
-    lease = crossing.write([Inner()])
-    crossing.schemas.clear()
-
-    with pytest.raises(RingCorrupt, match="names schema 1, which was not announced"):
-        crossing.read(lease)
-
-
-def test_what_stands_for_a_class_means_nothing_elsewhere() -> None:
-    with pytest.raises(Exception, match="class 3 is known to the link that it came by only"):
-        byvalue.announced(3)
-
-
-@pytest.mark.parametrize("kind", [int, Detection, type(None), Fraction, Mood])
-def test_classes_that_have_a_place_are_importable(kind: type) -> None:
-    assert byvalue.importable(kind)
-
-
 def test_the_limits_stand_in_their_order() -> None:
     assert SMALL < REFERENCE < LENT
+
+
+class Scattered:
+    """Offers memory that is not in one piece."""
+
+    def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
+        return bytes, (pickle.PickleBuffer(noise((300, 300))[::2, ::2]),)
+
+
+def test_memory_that_is_not_in_one_piece_cannot_be_pickled_as_such() -> None:
+    with pytest.raises(PicklingError, match="non-contiguous"):
+        Crossing()(Scattered())
+
+
+def test_a_reducer_of_ours_that_refuses_is_heard() -> None:
+    def refuse(memory: Memory) -> int:
+        raise IpcError("too many memories")
+
+    pool = SharedPool()
+    encoder = Encoder(announce_schema=lambda _: 1, announce_memory=refuse, pool=pool)
+
+    with pytest.raises(IpcError, match="too many memories"):
+        encoder.encode([picture(640, 360)])

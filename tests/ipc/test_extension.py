@@ -164,10 +164,13 @@ def test_a_signal_is_seen_while_an_end_waits(c: Rings) -> None:
     before = signal.signal(signal.SIGUSR1, interrupt)
     sender = threading.Thread(target=os.kill, args=(os.getpid(), signal.SIGUSR1))
 
+    def wait() -> None:
+        sender.start()
+        consumer.wait(60)
+
     try:
         with pytest.raises(Interrupted):
-            sender.start()
-            consumer.wait(60)
+            wait()
     finally:
         signal.signal(signal.SIGUSR1, before)
         sender.join()
@@ -189,7 +192,7 @@ def use_everything(c: Rings, producer: Producer, consumer: Consumer) -> None:
         lambda: producer.send(bytes(11)),
         lambda: producer.send(3),  # type: ignore[arg-type]  # on purpose
         lambda: producer.send(b"", nothing=3),  # type: ignore[call-arg]  # on purpose
-        lambda: producer.send(b"", b"", pts=3),  # type: ignore[arg-type]  # on purpose
+        lambda: producer.send(b"", 5, pts=3),  # type: ignore[misc]  # on purpose
         lambda: producer.send_batch([b"", 3], pts=[1, 2]),  # type: ignore[list-item]  # on purpose
         lambda: producer.send_batch([b""], pts=[2**63]),
         lambda: producer.commit(0, 2**70),
@@ -323,7 +326,12 @@ def test_the_suite_of_the_ring_passes_under_the_sanitizers(tmp_path: Path) -> No
         "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
     }
     # What the sanitizer holds back looks like a leak to the test of a thousand rings.
-    chosen = ["-k", "([c and not thousand) or (test_extension and not sanitizers)", "-m", "not slow"]
+    chosen = [
+        "-k",
+        "([c and not thousand) or (test_extension and not sanitizers)",
+        "-m",
+        "not slow",
+    ]
 
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "sanitized_ring", "-p", "no:cacheprovider",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import cast
 
 import numpy as np
@@ -14,7 +16,7 @@ import pytest
 
 from streamflow.errors import IpcError
 from streamflow.ipc.backend import Consumer, Lease, Rings
-from tests.support.rings import join, joined, taken
+from tests.support.rings import descriptors, join, joined, taken
 
 
 def take(consumer: Consumer) -> Lease:
@@ -226,3 +228,46 @@ def test_leases_may_be_given_back_on_any_thread(ring: Rings) -> None:
 
     assert consumer.leases_free == 64
     assert producer.leased(number) == []
+
+
+def test_a_ring_may_be_closed_while_leases_die_on_other_threads(ring: Rings) -> None:
+    before = descriptors()
+
+    def drop(mine: list[object], go: threading.Event) -> None:
+        go.wait()
+        while mine:
+            mine.pop()
+
+    def once() -> None:
+        producer = ring.Producer(12, 10, leases=8)
+        number, consumer = joined(ring, producer, depth=2)
+        piles: list[list[object]] = [[], []]
+        for index in range(8):
+            producer.send(b"x")
+            piles[index % 2].append(take(consumer).array())
+        go = threading.Event()
+        threads = [threading.Thread(target=drop, args=(pile, go)) for pile in piles]
+        for thread in threads:
+            thread.start()
+        go.set()
+        consumer.close()
+        for thread in threads:
+            thread.join()
+        assert producer.leased(number) == []
+
+    with switching_often():
+        for _ in range(50):
+            once()
+
+    assert descriptors() == before
+
+
+@contextmanager
+def switching_often() -> Generator[None]:
+    """Threads take turns as often as can be."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(interval)

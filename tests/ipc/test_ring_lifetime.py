@@ -177,11 +177,11 @@ def test_a_consumer_that_has_closed_holds_nothing_but_its_leases(ring: Rings) ->
 
     consumer.close()
     sent = [producer.send(b"y") for _ in range(20)]
-    held = producer.leased(number), producer.pending(number)
+    held = producer.leased(number), producer.pending(number), producer.lost(number)
     lease.release()
 
     assert sent == list(range(3, 23))
-    assert held == ([0], 0)
+    assert held == ([0], 0, 0)
     assert producer.leased(number) == []
 
 

@@ -274,7 +274,7 @@ def assail(rounds: int, seed: int) -> None:
         if chance.random() < 0.5:
             sock.close()
         try:
-            for message in receive_all(wire):
+            while (message := wire.receive()) is not None:
                 wires.close_all(message.fds)
         except (HandshakeError, RingCorrupt):
             assert wire.hung_up

@@ -38,7 +38,7 @@ def test_a_window_grows_while_items_are_quick(wall: Wall) -> None:
         turn(window, wall, 1_000)
         sizes.append(window.size)
 
-    assert sizes == [4, 16, 64, 256, 256, 256]
+    assert sizes == [4, 16, 64, 64, 64, 64]
 
 
 def test_a_window_that_would_take_too_long_grows_less(wall: Wall) -> None:

@@ -11,6 +11,9 @@ from streamflow.frames import VideoFrame
 from streamflow.ipc import Reader, Writer
 from streamflow.ipc.shared import SharedPool
 
+HELD = 24
+"""Frames that a reader may hold: who hands on holds also what waits for the next one."""
+
 WIDTH = 1024
 """Pixels of a line of a picture that is not of 1080p."""
 
@@ -33,8 +36,12 @@ class Streamflow(Plain):
 
     def sender(self, cable: Cable) -> StreamflowSender:
         """Opens a writer."""
-        slot_size = cable.size if cable.size <= SMALL else 4096
-        writer = Writer(self.address(cable), slots=cable.depth, slot_size=slot_size)
+        writer = Writer(
+            self.address(cable),
+            slots=cable.depth,
+            slot_size=cable.size if cable.size <= SMALL else 4096,
+            leases=HELD,
+        )
         self.writers[cable] = writer
         return StreamflowSender(writer, cable.size)
 
