@@ -11,16 +11,22 @@ from streamflow.errors import (
     CycleError,
     DeadlockError,
     GraphError,
+    HandshakeError,
+    IpcError,
     LinkClosed,
     LinkError,
     LinkFull,
     MediaError,
     NodeError,
     NodeTimeoutError,
+    PeerLost,
+    PicklingError,
     PortMismatchError,
+    RingCorrupt,
     StateError,
     StreamflowError,
     UnknownNodeError,
+    WouldBlock,
 )
 
 DEADLOCK = (
@@ -68,6 +74,20 @@ ERRORS: list[tuple[StreamflowError, str, tuple[type[Exception], ...]]] = [
     (LinkError("a link"), "a link", ()),
     (LinkClosed("closed"), "closed", (LinkError,)),
     (LinkFull("full"), "full", (LinkError,)),
+    (
+        PeerLost("process 'gpu' (detect)", "killed by SIGKILL"),
+        "process 'gpu' (detect) is lost: killed by SIGKILL",
+        (LinkError,),
+    ),
+    (WouldBlock("no credit"), "no credit", (LinkError, BlockingIOError)),
+    (IpcError("no memory"), "no memory", ()),
+    (HandshakeError("not yours"), "not yours", (IpcError, ConnectionError)),
+    (RingCorrupt("a lie"), "a lie", (IpcError,)),
+    (
+        PicklingError("Detect.lock", "a lock"),
+        "Detect.lock cannot travel to another process: a lock",
+        (TypeError,),
+    ),
     (StateError("no"), "no", (RuntimeError,)),
     (DeadlockError(("zip.in_0",), ("zip.in_1",)), DEADLOCK, (RuntimeError,)),
 ]

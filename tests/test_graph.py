@@ -233,7 +233,10 @@ def test_consumers_are_the_edges_of_each_port() -> None:
         (lambda: Queue(max_bytes=-1), "max_bytes must be more than 0, not -1"),
         (lambda: queue(max_time=0.0), "max_time must be more than 0, not 0.0"),
         (lambda: Queue(policy="sideways"), "policy must be one of block, .*, not 'sideways'"),  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] - the point
-        (lambda: NodeOptions(on="moon"), "on must be one of 'inline', 'thread', not 'moon'"),  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] - the point
+        (
+            lambda: NodeOptions(on="moon"),
+            "on must be one of 'inline', 'thread', 'process', not 'moon'",
+        ),  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] - the point
         (lambda: NodeOptions(error="hide"), "error must be one of 'fail', .*, not 'hide'"),  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] - the point
         (lambda: NodeOptions(timeout=0), "timeout must be more than 0 seconds, not 0"),
         (lambda: NodeOptions(concurrency=0), "concurrency must be 1 or more, not 0"),

@@ -149,7 +149,7 @@ def test_nodes_of_two_pipelines_do_not_connect() -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"on": "moon"}, "on must be one of 'inline', 'thread', not 'moon'"),
+        ({"on": "moon"}, "on must be one of 'inline', 'thread', 'process', not 'moon'"),
         ({"error": "ignore"}, "error must be one of 'fail', 'skip', 'route', not 'ignore'"),
         ({"timeout": 0}, "timeout must be more than 0 seconds, not 0"),
         ({"concurrency": 0}, "concurrency must be 1 or more, not 0"),

@@ -17,6 +17,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection, Listener, wait
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from benchmarks.ipc import side
@@ -37,6 +38,7 @@ Sides = dict[str, Connection]
 
 def main(number: int) -> None:
     """Play what is told over that descriptor."""
+    signal.signal(signal.SIGALRM, give_up)
     signal.alarm(PATIENCE)
     house = Connection(number)
     play: Play = house.recv()
@@ -55,6 +57,11 @@ def main(number: int) -> None:
         sweep(play, files)
 
 
+def give_up(_number: int, _frame: FrameType | None) -> None:
+    """What the alarm does: as an error, it ends the sides."""
+    raise TimeoutError(f"the sides were not done within {PATIENCE} s")
+
+
 def direct(house: Connection, play: Play, files: set[str]) -> None:
     """Start, pass on orders until there are no more, end; notes which files the sides mapped."""
     address = str(play.folder / "director.sock")
@@ -63,10 +70,12 @@ def direct(house: Connection, play: Play, files: set[str]) -> None:
         end = start(play, address)
         try:
             sides = gather(listener, play, files)
+            signal.alarm(0)
             house.send(("done", sorted(files)))
             while (orders := house.recv()) is not None:
                 signal.alarm(PATIENCE)
                 told = perform(sides, orders)
+                signal.alarm(0)
                 note(told, files)
                 house.send(("done", told))
             for connection in sides.values():

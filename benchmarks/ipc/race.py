@@ -120,7 +120,7 @@ class Cast:
         scene: Scene,
         without: Sequence[str] = (),
         *,
-        seconds: float = 0.3,
+        seconds: float = 0.25,
         rounds: int = 5,
         smoke: bool = False,
     ) -> dict[str, Result]:

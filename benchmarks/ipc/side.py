@@ -49,6 +49,7 @@ def perform(director: Connection, side: str, given: Any) -> None:
     ends |= {c.name: player.receiver(c) for c in play.cables if side in c.readers}
     in_step(director)
     player.settle()
+    signal.alarm(0)
     director.send(("done", {"files": shared_files()}))
     gc.disable()
     try:
@@ -66,6 +67,8 @@ def work(director: Connection, ends: Ends) -> None:
         began = process_time()
         told: Told = JOBS[job](*(ends[name] for name in names), count)
         told |= {"cpu": process_time() - began, "peak": peak(), "files": shared_files()}
+        # Whoever waits for orders waits as long as there is a director.
+        signal.alarm(0)
         director.send(("done", told))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 from streamflow.errors import RingCorrupt, StreamflowError
 from streamflow.frames import AudioFrame, VideoFrame
@@ -53,14 +53,13 @@ class Encoder:
             AudioFrame: self._audio,
         }
 
-    def encode(self, value: Any) -> Encoded:
+    def encode(self, value: object) -> Encoded:
         """Make a value ready to travel.
 
         Raises:
             PicklingError: something in it cannot travel.
         """
-        kind = type(cast("object", value))
-        encoder = self._encoders.get(kind) or self._encoder_of(kind)
+        encoder = self._encoders.get(type(value)) or self._encoder_of(type(value))
         return encoder(value)
 
     def _encoder_of(self, kind: type[Any]) -> Callable[[Any], Encoded]:

@@ -19,6 +19,7 @@ from streamflow.ipc.codecs.payload import LENT, Data, Encoded, Kind
 
 arrow = cast("Any", pa)  # it ships no types
 
+KIND: Final = Kind.ARROW
 TAIL: Final = struct.Struct("<II")
 """Number of the schema, or 0 for a stream; whether it is a table."""
 IS_TABLE: Final = 1
@@ -33,34 +34,36 @@ class ArrowWriter:
 
     def __init__(self, out: Outgoing) -> None:
         self._out = out
-        self._schemas: list[tuple[Any, int]] = []
+        self._tails: list[tuple[Any, bytes | None]] = []
 
     def encode_batch(self, batch: Any) -> Encoded:
         """Make a RecordBatch ready to travel."""
         if batch.num_rows > FEW_ROWS and batch.get_total_buffer_size() >= LENT:
             return _Stream(batch, 0)
-        number = self._number_of(batch.schema)
-        if not number:
+        tail = self._tail(batch.schema)
+        if tail is None:
             return _Stream(batch, 0)
-        payload = b"".join((batch.serialize(), TAIL.pack(number, 0)))
-        return Encoded(Kind.ARROW, len(payload), ((0, payload),), 0, len(payload) - TAIL.size)
+        payload = b"".join((batch.serialize(), tail))
+        length = len(payload)
+        return Encoded(KIND, length, ((0, payload),), 0, length - TAIL.size)
 
     def encode_table(self, table: Any) -> Encoded:
         """Make a Table ready to travel."""
         return _Stream(table, IS_TABLE)
 
-    def _number_of(self, schema: Any) -> int:
-        """The number of a schema; 0 if it has none."""
-        for known, number in self._schemas:
-            if known.equals(schema, check_metadata=True):
-                return number
-        if len(self._schemas) == MOST_SCHEMAS:
-            return 0
-        number = 0
+    def _tail(self, schema: Any) -> bytes | None:
+        """What stands behind a message of this schema; None if it needs a stream."""
+        for known, tail in self._tails:
+            if known.equals(schema, True):
+                return tail
+        if len(self._tails) == MOST_SCHEMAS:
+            return None
+        tail = None
         if not any(_has_dictionary(field.type) for field in schema):
             number = self._out.announce_schema(schema.serialize().to_pybytes())
-        self._schemas.append((schema, number))
-        return number
+            tail = TAIL.pack(number, 0)
+        self._tails.append((schema, tail))
+        return tail
 
 
 class _Stream(Encoded):
@@ -74,7 +77,7 @@ class _Stream(Encoded):
         self._stream_to(counter)
         size: int = counter.size()
         tail = TAIL.pack(0, flags)
-        super().__init__(Kind.ARROW, size + TAIL.size, ((size, tail),), 0, size)
+        super().__init__(KIND, size + TAIL.size, ((size, tail),), 0, size)
 
     def write(self, into: memoryview) -> None:
         super().write(into)

@@ -26,6 +26,7 @@ from streamflow.ipc.codecs.payload import REFERENCE, SMALL, Data, Encoded, Kind,
 
 Array = npt.NDArray[Any]
 
+KIND: Final = Kind.AUDIO
 HAS_PTS, HAS_METADATA, IS_REFERENCE = 1, 2, 4
 WRITE: Final = struct.Struct("<BB6xQqq8xqII8x")
 """Format, layout, rate, time base (0 for None), pts, flags, samples in each channel."""
@@ -77,7 +78,7 @@ def encode(frame: AudioFrame, out: Outgoing) -> Encoded:
         return _written(head, samples, extra, pts or 0)
     where = PLACE.pack(*place[0], *samples.strides)
     payload = head + where + extra
-    return referring(Kind.AUDIO, len(payload), ((0, payload),), pts or 0, keep=samples)
+    return referring(KIND, len(payload), ((0, payload),), pts or 0, keep=samples)
 
 
 def _written(head: bytes, samples: Array, extra: bytes, pts: int) -> Encoded:
@@ -86,11 +87,11 @@ def _written(head: bytes, samples: Array, extra: bytes, pts: int) -> Encoded:
     if length <= SMALL:
         # It will go with others of its kind: one piece, at once.
         whole = b"".join((head, samples.tobytes(), extra))
-        return Encoded(Kind.AUDIO, length, ((0, whole),), pts, size)
+        return Encoded(KIND, length, ((0, whole),), pts, size)
     parts: list[Part] = [(0, head), (BODY, samples)]
     if extra:
         parts.append((BODY + size, extra))
-    return Encoded(Kind.AUDIO, length, parts, pts, size)
+    return Encoded(KIND, length, parts, pts, size)
 
 
 class _Caps(NamedTuple):

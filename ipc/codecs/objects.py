@@ -46,6 +46,7 @@ Frame: TypeAlias = VideoFrame | AudioFrame
 Layout: TypeAlias = Sequence[tuple[int, tuple[int, ...], tuple[int, ...]]]
 """Offset, shape and strides of arrays in one buffer."""
 
+KIND: Final = Kind.OBJECT
 HEAD: Final = struct.Struct("<IIQI4x")
 """Checksum, buffers, bytes of the pickle, flags."""
 CHECKSUM: Final = struct.Struct("<I")
@@ -85,7 +86,7 @@ class ObjectWriter:
             pickler.buffers, self._kept = [], []
         body = REST.pack(0, len(data), self._flags) + data
         payload = CHECKSUM.pack(zlib.crc32(body)) + body
-        return Encoded(Kind.OBJECT, len(payload), ((0, payload),))
+        return Encoded(KIND, len(payload), ((0, payload),))
 
     def _in_parts(self, data: bytes, buffers: list[memoryview]) -> Encoded:
         end = CHECKSUM.size + REST.size + len(buffers) * BUFFER.size + len(data)
@@ -108,8 +109,8 @@ class ObjectWriter:
         head = CHECKSUM.pack(zlib.crc32(data, zlib.crc32(head))) + head
         parts += [(0, head), (len(head), data)]
         if keep is None:
-            return Encoded(Kind.OBJECT, end, parts, 0, copied)
-        return referring(Kind.OBJECT, end, parts, copied=copied, keep=keep)
+            return Encoded(KIND, end, parts, 0, copied)
+        return referring(KIND, end, parts, copied=copied, keep=keep)
 
     def _number_of(self, kind: type) -> int:
         from streamflow.ipc.codecs import byvalue

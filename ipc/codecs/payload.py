@@ -87,8 +87,9 @@ class Encoded:
         """The whole payload, if it can travel in a batch."""
         if self.length > SMALL:
             return None
-        if len(self.parts) == 1:
-            return bytes(self.parts[0][1])
+        first = self.parts[0][1]
+        if len(first) == self.length:  # all of it
+            return bytes(first)
         payload = bytearray(self.length)
         self.write(memoryview(payload))
         return bytes(payload)

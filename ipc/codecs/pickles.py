@@ -112,10 +112,7 @@ class Pickler:
         self._pickler.dispatch_table = {**copyreg.dispatch_table, **self._reducers}
 
     def _set_aside(self, buffer: pickle.PickleBuffer) -> bool:
-        try:
-            raw = buffer.raw()
-        except BufferError:  # not in one piece
-            return True
+        raw = buffer.raw()
         if raw.nbytes <= REFERENCE:
             return True
         self.buffers.append(raw)

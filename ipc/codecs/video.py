@@ -28,6 +28,7 @@ from streamflow.ipc.codecs.payload import REFERENCE, Data, Encoded, Kind, Part, 
 
 Array = npt.NDArray[Any]
 
+KIND: Final = Kind.VIDEO
 HAS_PTS, HAS_METADATA, IS_REFERENCE = 1, 2, 4
 WRITE: Final = struct.Struct("<BxxxiiIIqq4xqI12x")
 """Format, colorspace, range, width, height, time base (0 for None), pts, flags."""
@@ -82,7 +83,7 @@ def encode(frame: VideoFrame, out: Outgoing) -> Encoded:
     strides = b"".join([STRIDES[plane.ndim].pack(*plane.strides) for plane in planes])
     where = REFERENCES[len(planes)].pack(strides, *chain.from_iterable(places))
     payload = head + where + extra
-    return referring(Kind.VIDEO, len(payload), ((0, payload),), pts or 0, keep=planes)
+    return referring(KIND, len(payload), ((0, payload),), pts or 0, keep=planes)
 
 
 def _written(head: bytes, planes: tuple[Array, ...], extra: bytes, pts: int) -> Encoded:
@@ -95,7 +96,7 @@ def _written(head: bytes, planes: tuple[Array, ...], extra: bytes, pts: int) -> 
         copied += plane.nbytes
     if extra:
         parts.append((end, extra))
-    return Encoded(Kind.VIDEO, end + len(extra), parts, pts, copied)
+    return Encoded(KIND, end + len(extra), parts, pts, copied)
 
 
 class _Caps(NamedTuple):

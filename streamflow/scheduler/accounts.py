@@ -49,8 +49,8 @@ class Accounts:
             ledger = driver.segment.ledger
             self._each.append(ledger if driver.finished else ledger.copy())
             self._ledgers |= dict.fromkeys(driver.segment.nodes, self._each[-1])
-        ends = {**machine.ends.outgoing, **machine.links}
-        self._links = {edge: end.report() for edge, end in ends.items()}
+        self._links = {edge: end.report() for edge, end in machine.ends.outgoing.items()}
+        self._links |= {edge: end.report() for edge, end in machine.links.items()}
         self._memory = {id: context.memory for id, context in machine.contexts.items()}
         self._sources = {id for id, node in graph.nodes.items() if node.shape.is_source}
         self._failed, self._kept = Counter[str](), dict[str, dict[str, int]]()

@@ -249,7 +249,7 @@ class Crew:
         before: tuple[int, ...] = ()
         while can_deadlock(here.machine):
             await asyncio.sleep(LOOK_EVERY)
-            parts = [part.snapshot(0.0) for part in (here, *self.remotes)]
+            parts = [here.snapshot(0.0), *(remote.snapshot(0.0) for remote in self.remotes)]
             turns = tuple(part.turns for part in parts)
             stands = all(part.waits for part in parts) and turns == before
             before = turns

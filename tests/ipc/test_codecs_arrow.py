@@ -166,6 +166,13 @@ def test_a_small_batch_travels_with_others_and_holds_no_lease() -> None:
     assert crossing.in_batch(detections()).equals(detections())
 
 
+def test_a_small_stream_travels_with_others_too() -> None:
+    words = arrow.record_batch({"words": arrow.array(["a", "b"], WORDS)})
+
+    assert Crossing().in_batch(words).equals(words)
+    assert Crossing().in_batch(arrow.table(detections())).equals(arrow.table(detections()))
+
+
 @pytest.mark.parametrize("rows", [2_000, 20_000])
 def test_columns_are_read_where_they_stand_in_the_slot(rows: int) -> None:
     crossing = Crossing()

@@ -138,20 +138,22 @@ def test_others_run_while_one_waits(ring: Rings) -> None:
     producer = ring.Producer(4, 10, leases=1)
     consumer = join(ring, producer, depth=1)
     consumer.drain()
-    count, done = 0, threading.Event()
+    begun = threading.Event()
+    woken: list[bool] = []
 
     def wait() -> None:
-        consumer.wait(0.05)
-        done.set()
+        begun.set()
+        # Longer than the watchdog lets a test run: somebody else must end it.
+        woken.append(consumer.wait(600))
 
     thread = threading.Thread(target=wait)
     thread.start()
-    while not done.is_set():
-        count += 1
-        time.sleep(0)
+    begun.wait()
+    time.sleep(0)
+    producer.send(b"x")
     thread.join()
 
-    assert count > 1
+    assert woken == [True]
 
 
 @pytest.mark.parametrize("policy", list(Policy))

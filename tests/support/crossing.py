@@ -71,9 +71,12 @@ class Crossing:
         return self.decoder.decode(lease, copy=copy)
 
     def in_batch(self, value: Any) -> Any:
-        small = self.encoder.encode(value).small
-        assert small is not None
-        return self.decoder.decode_bytes(self.encoder.encode(value).kind, 0, 0, 0, small)
+        encoded = self.encoder.encode(value)
+        assert encoded.small is not None
+        written = bytearray(encoded.length)
+        encoded.write(memoryview(written))
+        assert encoded.small == written
+        return self.decoder.decode_bytes(encoded.kind, 0, 0, 0, encoded.small)
 
     @property
     def lent(self) -> bool:
