@@ -76,6 +76,9 @@ def test_edges_are_named_after_both_ends() -> None:
     assert names(chain("a", "b", "c")) == ["a.out -> b.in", "b.out -> c.in"]
 
 
+MOON: Any = "moon"
+
+
 @pytest.mark.parametrize("id", ["", "a.b", "a b", "a>b", "a\n"])
 def test_an_id_that_an_edges_name_could_not_hold_is_refused(id: str) -> None:
     with pytest.raises(GraphError, match="a node id must be a word without"):
@@ -234,9 +237,9 @@ def test_consumers_are_the_edges_of_each_port() -> None:
         (lambda: queue(max_time=0.0), "max_time must be more than 0, not 0.0"),
         (lambda: Queue(policy="sideways"), "policy must be one of block, .*, not 'sideways'"),  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] - the point
         (
-            lambda: NodeOptions(on="moon"),
+            lambda: NodeOptions(on=MOON),
             "on must be one of 'inline', 'thread', 'process', not 'moon'",
-        ),  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] - the point
+        ),
         (lambda: NodeOptions(error="hide"), "error must be one of 'fail', .*, not 'hide'"),  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] - the point
         (lambda: NodeOptions(timeout=0), "timeout must be more than 0 seconds, not 0"),
         (lambda: NodeOptions(concurrency=0), "concurrency must be 1 or more, not 0"),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from time import perf_counter, perf_counter_ns
 from typing import Any
 
-from benchmarks.ipc.peers.base import END, MARKS, Receiver, Sender
+from benchmarks.ipc.peers.base import END, MARKS, Lost, Receiver, Sender
 
 BATCH = 64
 """Messages that are sent together."""
@@ -88,7 +88,7 @@ def drain_batches(source: Any, count: int) -> Told:
         marks = source.take_batch(BATCH)
         first = taken % MARKS
         if marks != due[first : first + len(marks)]:
-            raise ValueError(f"the frames from mark {first} on were due, but {marks} came")
+            raise Lost(f"the frames from mark {first} on were due, but {marks} came")
         taken += len(marks)
     return {"ended": perf_counter(), "count": count}
 
@@ -112,10 +112,10 @@ def expect(mark: int, found: int) -> None:
     """Nothing is lost, and nothing out of place.
 
     Raises:
-        ValueError: another frame came.
+        Lost: another frame came.
     """
     if mark != found:
-        raise ValueError(f"the frame of mark {mark} was due, but that of {found} came")
+        raise Lost(f"the frame of mark {mark} was due, but that of {found} came")
 
 
 JOBS: dict[str, Callable[..., Told]] = {

@@ -36,7 +36,7 @@ class StageError(Exception):
 
 
 class StageLost(StageError):
-    """A frame was lost by a peer of which that is known: no reason to fail, but to leave it out."""
+    """A frame was lost, or did not come in time: peers do that where there is much else to do."""
 
 
 class Stage:
@@ -78,7 +78,7 @@ class Stage:
 
     def _reply(self) -> Any:
         if not self._director.poll(PATIENCE):
-            raise StageError(f"{self.peer}: no answer within {PATIENCE:.0f} s")
+            raise StageLost(f"{self.peer}: no answer within {PATIENCE:.0f} s")
         try:
             word, content = self._director.recv()
         except EOFError:

@@ -60,7 +60,7 @@ def test_64_bytes_in_batches(compare: Comparison, ours: Cast) -> None:
 
 
 def test_iteration_with_async_for(compare: Comparison, ours: Cast) -> None:
-    scene = Scene(pair(SIZE), {"a": ("pour", ("there",)), "b": ("listen", ("there",))})
+    scene = Scene(pair(SIZE), {"a": ("pour", ("there",)), "b": ("listen", ("there",))}, "iteration")
 
     results = standing.hold(compare, ours, scene)
 
@@ -84,6 +84,5 @@ def test_audio_packets_in_batches(compare: Comparison) -> None:
 
 def batches(size: int) -> Scene:
     """Sent in batches, and taken as many at a time as are there."""
-    return Scene(
-        pair(size), {"a": ("pour_batches", ("there",)), "b": ("drain_batches", ("there",))}
-    )
+    jobs = {"a": ("pour_batches", ("there",)), "b": ("drain_batches", ("there",))}
+    return Scene(pair(size), jobs, "batches")
