@@ -221,7 +221,7 @@ class Execution:
         """
         self._life.need(State.RUNNING, State.PAUSED, to="stop")
         # What has come to its end by itself is completed, not cancelled.
-        self._stopping = not all(part.finished for part in self._parts)
+        self._stopping = not all([await part.has_finished() for part in self._parts])
         for part in self._parts:
             part.stop()
         finished = await self._finished_within(timeout)

@@ -32,9 +32,9 @@ from streamflow.scheduler.deadlock import blame_merge, can_deadlock
 from streamflow.scheduler.failure import node_error
 from streamflow.scheduler.inlet import iterate
 from streamflow.scheduler.local import Local
-from streamflow.scheduler.part import About
+from streamflow.scheduler.part import About, Mended
 from streamflow.scheduler.plan import Plan
-from streamflow.scheduler.remote import PATIENCE, Mended, Remote
+from streamflow.scheduler.remote import PATIENCE, Remote
 
 logger: Final = logging.getLogger("streamflow.process")
 

@@ -101,6 +101,9 @@ class Local:
         """Whether all segments have come to their end by themselves."""
         return all(driver.finished for driver in self.machine.drivers)
 
+    async def has_finished(self) -> bool:
+        return self.finished
+
     async def initialize(self) -> None:
         await self._supervisor.initialize()
 

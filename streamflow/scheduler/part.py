@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from streamflow.errors import NodeError
 from streamflow.events import Event
@@ -49,6 +49,18 @@ class Snapshot:
     waits: bool = False
 
 
+class Mended(NamedTuple):
+    """What was done about the death of a worker.
+
+    Attributes:
+        goes_on: another was started in its place.
+        failure: what ends the run; None where its streams alone have ended.
+    """
+
+    goes_on: bool
+    failure: Exception | None = None
+
+
 class Part(Protocol):
     """Nodes that live in one process."""
 
@@ -65,8 +77,7 @@ class Part(Protocol):
         """
         ...
 
-    @property
-    def finished(self) -> bool:
+    async def has_finished(self) -> bool:
         """Whether all segments have come to their end by themselves."""
         ...
 

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, cast
 
 from streamflow.errors import (
     GraphError,
@@ -29,7 +29,7 @@ from streamflow.scheduler.accounts import summed
 from streamflow.scheduler.calls import Calls, unpack_error
 from streamflow.scheduler.child import Worker
 from streamflow.scheduler.death import Death
-from streamflow.scheduler.part import Snapshot
+from streamflow.scheduler.part import Mended, Snapshot
 from streamflow.scheduler.spawn import start
 from streamflow.scheduler.stall import Overdue
 
@@ -37,18 +37,6 @@ ENTRY: Final = "streamflow.scheduler.worker:main"
 
 PATIENCE: Final = 4.0
 """Seconds that a worker has to end what it was told to, before it is killed."""
-
-
-class Mended(NamedTuple):
-    """What was done about the death of a worker.
-
-    Attributes:
-        goes_on: another was started in its place.
-        failure: what ends the run; None where its streams alone have ended.
-    """
-
-    goes_on: bool
-    failure: Exception | None = None
 
 
 class Remote:
@@ -270,6 +258,16 @@ class Remote:
     @property
     def finished(self) -> bool:
         return self._ended is None or (self._ended.done() and self._ended.result() is None)
+
+    async def has_finished(self) -> bool:
+        # What it sent last may be here before it has told of its end.
+        if self._ended is None or self._ended.done():
+            return self.finished
+        try:
+            async with asyncio.timeout(PATIENCE / 8):
+                return bool(await self._call("finished"))
+        except (PeerLost, NodeTimeoutError, TimeoutError):
+            return False
 
     def cancel(self) -> None:
         if self._ended is None or self._ended.done():

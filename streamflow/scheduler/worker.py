@@ -257,6 +257,10 @@ class Service:
         outlet.connect(Wire(socket.socket(fileno=fds[0])), self._pool)
         self._part.machine.add_remote_outlet(node, port, outlet)
 
+    def on_finished(self) -> bool:
+        """Whether all segments have come to their end by themselves."""
+        return self._part.finished
+
     async def on_holder(self) -> str:
         """The node that keeps us from ending."""
         return await self._part.holder()
