@@ -38,7 +38,8 @@ Sides = dict[str, Connection]
 
 def main(number: int) -> None:
     """Play what is told over that descriptor."""
-    signal.signal(signal.SIGALRM, give_up)
+    for ending in (signal.SIGALRM, signal.SIGTERM):
+        signal.signal(ending, give_up)
     signal.alarm(PATIENCE)
     house = Connection(number)
     play: Play = house.recv()
@@ -57,9 +58,9 @@ def main(number: int) -> None:
         sweep(play, files)
 
 
-def give_up(_number: int, _frame: FrameType | None) -> None:
-    """What the alarm does: as an error, it ends the sides."""
-    raise TimeoutError(f"the sides were not done within {PATIENCE} s")
+def give_up(number: int, _frame: FrameType | None) -> None:
+    """What the alarm does, and whoever ends us: as an error, it ends the sides."""
+    raise TimeoutError(f"{signal.Signals(number).name} came before the sides were done")
 
 
 def direct(house: Connection, play: Play, files: set[str]) -> None:
