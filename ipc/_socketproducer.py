@@ -73,7 +73,9 @@ class _Peer:
         if self.lie:
             raise RingCorrupt(self.lie)
         size = pipes.waiting(self.records)
-        if size % RECORD.size or size > len(self.sent) * RECORD.size:
+        # What somebody leaves behind who dies waits in the pipe, but is no longer its own.
+        most = size if self.left else len(self.sent) * RECORD.size
+        if size % RECORD.size or size > most:
             raise RingCorrupt(f"consumer {self.number} has left {size} bytes of its records")
         return size // RECORD.size
 

@@ -13,6 +13,7 @@ import selectors
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from streamflow.errors import HandshakeError, IpcError, PeerLost, RingCorrupt
@@ -327,7 +328,11 @@ class Receiver:
         return bool(ready)
 
     def _drain_ring(self) -> None:
-        self._consumer.drain()
+        if self._lane.ended:
+            # Nobody rings any more, but a bell whose other end is closed is heard for ever.
+            self._selector.unregister(self._consumer.fileno())
+        else:
+            self._consumer.drain()
 
     def _drain_wire(self) -> None:
         try:
@@ -374,7 +379,8 @@ class Receiver:
         consumer = self._open(message)
         self._lane.took_ring()
         self._lost += self._consumer.lost
-        self._selector.unregister(self._consumer.fileno())
+        with suppress(KeyError):  # it rang when its sender had ended
+            self._selector.unregister(self._consumer.fileno())
         self._consumer.close()
         self._consumer, self._cells = consumer, consumer.leases_free
         self._selector.register(consumer.fileno(), _READ, self._drain_ring)

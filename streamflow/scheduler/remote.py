@@ -182,7 +182,11 @@ class Remote:
         self._snapshot = Snapshot()
         if self._ended is None or self._ended.done():
             return
-        mended = await self._mend(self, failure)
+        try:
+            mended = await self._mend(self, failure)
+        except Exception as error:  # what a dying process leaves behind may be anything
+            error.__cause__ = failure
+            mended = Mended(goes_on=False, failure=error)
         if not mended.goes_on:
             self._ended.set_result(mended.failure)
 
