@@ -9,12 +9,14 @@ from streamflow import errors, events
 from streamflow.clock import Clock, LiveClock, OfflineClock
 from streamflow.context import NodeContext
 from streamflow.errors import (
+    CheckpointError,
     CycleError,
     DeadlockError,
     GraphError,
     LinkClosed,
     LinkError,
     LinkFull,
+    ManifestError,
     MediaError,
     NodeError,
     NodeTimeoutError,
@@ -32,6 +34,7 @@ from streamflow.packet import Packet
 from streamflow.ports import Audio, Data, Table, Value, Video
 from streamflow.process import Process
 from streamflow.registry import Registry, registry
+from streamflow.retry import CircuitBreaker, Retry
 
 if TYPE_CHECKING:
     from streamflow.graph import queue
@@ -43,6 +46,8 @@ __version__ = "0.1.0"
 __all__ = [
     "Audio",
     "AudioFrame",
+    "CheckpointError",
+    "CircuitBreaker",
     "Clock",
     "CycleError",
     "Data",
@@ -52,6 +57,7 @@ __all__ = [
     "LinkError",
     "LinkFull",
     "LiveClock",
+    "ManifestError",
     "MediaError",
     "Node",
     "NodeContext",
@@ -68,6 +74,7 @@ __all__ = [
     "Process",
     "Registry",
     "Report",
+    "Retry",
     "StateError",
     "StreamflowError",
     "Table",

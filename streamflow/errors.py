@@ -18,6 +18,26 @@ class GraphError(StreamflowError, ValueError):
     """The graph cannot be what was asked for: a bad id, port, edge or parameter."""
 
 
+class ManifestError(StreamflowError, ValueError):
+    """A manifest cannot be read, or says what cannot be.
+
+    Attributes:
+        source: the file it came from, or what else is known of its origin.
+        faults: (path, sentence) of every fault that was found, in the order of the
+            text; a path is such as ``nodes[2].params.width``, or empty for the whole.
+    """
+
+    def __init__(self, source: str, faults: tuple[tuple[str, str], ...]) -> None:
+        super().__init__(source, faults)
+        self.source, self.faults = source, faults
+
+    def __str__(self) -> str:
+        sentences = [f"{path}: {words}" if path else words for path, words in self.faults]
+        if len(sentences) == 1:
+            return f"{self.source}: {sentences[0]}"
+        return "\n  ".join([f"{self.source} has {len(sentences)} faults:", *sentences])
+
+
 class CycleError(GraphError):
     """The edges form a cycle.
 
@@ -179,6 +199,22 @@ class PicklingError(StreamflowError, TypeError):
 
     def __str__(self) -> str:
         return f"{self.path} cannot travel to another process: {self.reason}"
+
+
+class CheckpointError(StreamflowError):
+    """A checkpoint could not be taken, written, or gone on from.
+
+    Attributes:
+        path: the file or directory.
+        reason: what was wrong with it.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path, self.reason = path, reason
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
 
 
 class LinkFull(LinkError):

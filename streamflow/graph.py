@@ -16,6 +16,7 @@ from streamflow.node import Node, NodeShape, shape_of
 from streamflow.ports import Conversion, Data, meet
 from streamflow.process import Process
 from streamflow.registry import registry
+from streamflow.retry import CircuitBreaker, Retry
 from streamflow.topology import Topology, sort
 
 LinkPolicy: TypeAlias = Literal["block", "drop_oldest", "drop_newest", "latest", "error"]
@@ -93,12 +94,16 @@ class NodeOptions:
             the `NodeError` with its item to the port ``error``.
         timeout: seconds that one call may take, or None.
         concurrency: calls under way at once; order is kept.
+        retry: makes a call again that has failed, before ``error`` holds; or None.
+        breaker: lets a node that keeps failing rest; or None.
     """
 
     on: Placement = "inline"
     error: ErrorPolicy = "fail"
     timeout: float | None = None
     concurrency: int = 1
+    retry: Retry | None = None
+    breaker: CircuitBreaker | None = None
 
     def __post_init__(self) -> None:
         for name, allowed in (("on", PlacementName), ("error", ErrorPolicy)):

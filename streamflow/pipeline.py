@@ -23,6 +23,7 @@ from streamflow.handle import Handle, PortHandle
 from streamflow.metrics import Report
 from streamflow.node import Node
 from streamflow.registry import snake_case
+from streamflow.retry import CircuitBreaker, Retry
 from streamflow.scheduler.build import Machine, Options
 from streamflow.scheduler.placement import new_event_loop
 from streamflow.scheduler.plan import Plan, plan
@@ -82,6 +83,8 @@ class Pipeline:
         error: ErrorPolicy = "fail",
         timeout: float | None = None,
         concurrency: int = 1,
+        retry: Retry | None = None,
+        breaker: CircuitBreaker | None = None,
         **params: Any,
     ) -> Handle:
         """Add a node.
@@ -94,6 +97,8 @@ class Pipeline:
             error: what happens to an item it fails on.
             timeout: seconds that one call may take.
             concurrency: calls under way at once.
+            retry: makes a call again that has failed, before ``error`` holds.
+            breaker: lets it rest when it keeps failing.
             params: for the constructor, where a class is given.
 
         Raises:
@@ -111,7 +116,7 @@ class Pipeline:
         if builtin_id(node) in self._handles:
             known = self._handles[builtin_id(node)].id
             raise GraphError(f"this instance is in the pipeline already, as {known!r}")
-        options = NodeOptions(on=on, error=error, timeout=timeout, concurrency=concurrency)
+        options = NodeOptions(on, error, timeout, concurrency, retry, breaker)
         id = id or unique_id(default_id(node), self.graph.nodes)
         added = self.graph.add(id, node, options, factory, params)
         handle = self._handles[builtin_id(node)] = Handle(self, added)

@@ -1,0 +1,1 @@
+"""Manifests: pipelines as text."""
