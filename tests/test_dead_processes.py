@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 import streamflow as sf
+from streamflow.flow.ring_outlet import RingOutlet
 from streamflow.testing import assert_ledger
 from tests.support.chains import chain, same
 from tests.support.waiting import until
@@ -61,6 +62,20 @@ def test_a_process_that_dies_ends_the_run_and_says_how_and_where(number: int, wo
     assert text.startswith(f"process 'far' (far) is lost: {words}")
     assert "the last it had taken was item" in text
     assert "over head.out -> far.in" in text
+
+
+def test_a_run_ends_also_where_the_death_of_a_process_cannot_be_dealt_with(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(_: RingOutlet) -> None:
+        raise sf.errors.RingCorrupt("it wrote what it should not")
+
+    monkeypatch.setattr(RingOutlet, "abandon", fail)
+
+    with pytest.raises(sf.errors.RingCorrupt, match="it wrote what it should not") as caught:
+        chain(Killed(5)).run(range(100))
+
+    assert isinstance(caught.value.__cause__, sf.PeerLost)
 
 
 def test_nothing_is_left_of_a_process_that_dies() -> None:

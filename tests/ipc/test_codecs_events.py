@@ -144,6 +144,13 @@ def test_a_damaged_mapping_is_refused(mapping: dict[str, Any], at: int, bit: int
         mappings.unpack(bytes(data), trusted=False)
 
 
+def test_bytes_that_nobody_wrote_may_have_the_right_checksum_and_are_refused() -> None:
+    data = b"\xff" * 8 + bytes(4)  # zlib.crc32(b"\xff" * 4 + bytes(4)) == 0xFFFFFFFF
+
+    with pytest.raises(RingCorrupt, match="of kind 4294967295"):
+        mappings.unpack(data, trusted=True)
+
+
 @pytest.mark.parametrize("value", [1, "x", [1, [None, True]], {"a": {"b": 2.5}}, 2**62])
 def test_what_json_brings_back_as_it_was_is_plain(value: Any) -> None:
     assert mappings.is_plain(value)

@@ -100,3 +100,17 @@ def test_pipes_that_are_too_small_are_told_of(
         producer.attach()
 
     assert descriptors() == before
+
+
+def test_what_a_dead_consumer_has_not_taken_is_counted(behind_pipes: Rings) -> None:
+    producer = behind_pipes.Producer(8, SIZE, leases=1)
+    number, fds = producer.attach()
+    for payload in (b"a", b"b", b"c"):
+        producer.send(payload)
+    os.read(fds[1], 64)  # it takes one, and dies of it
+
+    for fd in fds:
+        os.close(fd)
+
+    assert producer.pending(number) == 2
+    assert producer.leased(number) == []
