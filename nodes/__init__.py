@@ -19,7 +19,17 @@ if TYPE_CHECKING:
     from streamflow.nodes.audio.resample import Resample
     from streamflow.nodes.audio.source import TestAudio
     from streamflow.nodes.audio.waveform import Waveform
-    from streamflow.nodes.basic import PassThrough
+    from streamflow.nodes.basic.accumulator import Accumulator
+    from streamflow.nodes.basic.arithmetic import Add, Multiply
+    from streamflow.nodes.basic.calculator import Calculator
+    from streamflow.nodes.basic.delay import Delay
+    from streamflow.nodes.basic.echo import Echo
+    from streamflow.nodes.basic.filter import Filter
+    from streamflow.nodes.basic.logger import Logger
+    from streamflow.nodes.basic.map import Map
+    from streamflow.nodes.basic.passthrough import PassThrough
+    from streamflow.nodes.basic.split import Split
+    from streamflow.nodes.basic.text_collector import TextCollector
     from streamflow.nodes.filters.graph import FilterGraph
     from streamflow.nodes.media.sink import MediaSink
     from streamflow.nodes.media.source import MediaSource
@@ -35,7 +45,18 @@ if TYPE_CHECKING:
 # Each family is imported when a node of it is first asked for: naming a
 # PassThrough must not load libav.
 _HOMES = {
-    "PassThrough": "basic",
+    "Accumulator": "basic.accumulator",
+    "Add": "basic.arithmetic",
+    "Multiply": "basic.arithmetic",
+    "Calculator": "basic.calculator",
+    "Delay": "basic.delay",
+    "Echo": "basic.echo",
+    "Filter": "basic.filter",
+    "Logger": "basic.logger",
+    "Map": "basic.map",
+    "PassThrough": "basic.passthrough",
+    "Split": "basic.split",
+    "TextCollector": "basic.text_collector",
     "Chunk": "audio.chunk",
     "Gain": "audio.gain",
     "AudioLevel": "audio.level",
@@ -57,24 +78,35 @@ _HOMES = {
 }
 
 __all__ = [
+    "Accumulator",
+    "Add",
     "AudioLevel",
+    "Calculator",
     "Chunk",
     "Convert",
     "Crop",
+    "Delay",
+    "Echo",
+    "Filter",
     "FilterGraph",
     "Flip",
     "FrameRate",
     "Gain",
+    "Logger",
+    "Map",
     "MediaSink",
     "MediaSource",
     "Mix",
+    "Multiply",
     "Overlay",
     "PassThrough",
     "Resample",
     "Scale",
     "Snapshot",
+    "Split",
     "TestAudio",
     "TestVideo",
+    "TextCollector",
     "Waveform",
 ]
 

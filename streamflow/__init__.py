@@ -37,6 +37,12 @@ from streamflow.registry import Registry, registry
 from streamflow.retry import CircuitBreaker, Retry
 
 if TYPE_CHECKING:
+    from streamflow.execute import (
+        execute_pipeline,
+        execute_pipeline_sync,
+        execute_pipeline_with_input,
+        execute_pipeline_with_input_sync,
+    )
     from streamflow.graph import queue
     from streamflow.metrics import Report
     from streamflow.pipeline import Pipeline
@@ -84,6 +90,10 @@ __all__ = [
     "VideoFrame",
     "errors",
     "events",
+    "execute_pipeline",
+    "execute_pipeline_sync",
+    "execute_pipeline_with_input",
+    "execute_pipeline_with_input_sync",
     "node",
     "queue",
     "registry",
@@ -91,7 +101,15 @@ __all__ = [
 
 # What runs a pipeline is imported when it is first asked for: who only writes
 # nodes does not pay for asyncio and the scheduler.
-_HOMES: Final = {"Pipeline": "pipeline", "Report": "metrics", "queue": "graph"}
+_HOMES: Final = {
+    "Pipeline": "pipeline",
+    "Report": "metrics",
+    "execute_pipeline": "execute",
+    "execute_pipeline_sync": "execute",
+    "execute_pipeline_with_input": "execute",
+    "execute_pipeline_with_input_sync": "execute",
+    "queue": "graph",
+}
 
 
 def __getattr__(name: str) -> Any:

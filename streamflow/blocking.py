@@ -9,20 +9,24 @@ from typing import Any, TypeVar
 
 from streamflow.execution import Execution
 from streamflow.metrics import Report
-from streamflow.progress import shown
+from streamflow.progress import Watcher, shown
 
 T = TypeVar("T")
 
 
 async def complete(
-    execution: Execution, *, timeout: float | None = None, progress: bool | None = None
+    execution: Execution,
+    *,
+    timeout: float | None = None,
+    progress: bool | Watcher | None = None,
 ) -> Report:
     """Run an execution to its end.
 
     Args:
         execution: one that has not begun.
         timeout: seconds for all of it, or None.
-        progress: show a bar on stderr; None shows it on a terminal.
+        progress: show a bar on stderr; None shows it on a terminal. Or a watcher:
+            a function of the execution that gives an async context manager.
 
     Raises:
         TimeoutError: it took longer.
@@ -36,9 +40,8 @@ def run_blocking(
     make: Callable[[], Coroutine[Any, Any, T]], factory: Callable[[], asyncio.AbstractEventLoop]
 ) -> T:
     """Run a coroutine to its end, on a loop of its own."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
+    # Not inside an `except`: every error of the run would tell of that one, too.
+    if asyncio._get_running_loop() is None:
         with asyncio.Runner(loop_factory=factory) as runner:
             return runner.run(make())
     results: list[T] = []

@@ -2,19 +2,22 @@
 
 Each format shows the same: nodes with class and ports, edges with the ports they
 join, segments as clusters with their placement, and borders, which are links, as
-broken lines that say why they are there.
+broken lines that say why they are there. With a report, nodes and edges carry its
+counters.
 """
 
 from __future__ import annotations
 
 import html
 from collections.abc import Callable, Mapping
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
 from streamflow.graph import Edge, GraphNode
 from streamflow.layout import Box, Lane, Layout, arrange
+from streamflow.metrics import Report
 from streamflow.ports import Audio, Data, Table, Video
 from streamflow.scheduler.plan import Plan, SegmentPlan
+from streamflow.units import human_time
 
 Format: TypeAlias = Literal["mermaid", "dot", "svg"]
 
@@ -36,13 +39,29 @@ ROW: Final = 18.0
 """Height of a node's header, and of each of its ports."""
 
 
-def draw(plan: Plan, format: Format = "mermaid") -> str:
+class Sketch(NamedTuple):
+    """What is drawn.
+
+    Attributes:
+        plan: nodes, edges and segments.
+        subtitles: by node, the lines below its id.
+        labels: by edge, what stands beside it, in lines; none of an edge that is
+            like all others.
+    """
+
+    plan: Plan
+    subtitles: Mapping[str, list[str]]
+    labels: Mapping[Edge, list[str]]
+
+
+def draw(plan: Plan, format: Format = "mermaid", report: Report | None = None) -> str:
     """Draw a plan.
 
     Args:
         plan: from `Pipeline.plan`.
         format: ``mermaid`` (a flowchart, as Markdown pages show it), ``dot`` (for
             Graphviz) or ``svg`` (a picture).
+        report: of a run of it, whose counters are drawn too.
 
     Returns:
         The drawing's text.
@@ -50,27 +69,56 @@ def draw(plan: Plan, format: Format = "mermaid") -> str:
     Raises:
         ValueError: there is no such format.
     """
-    drawers: dict[str, Callable[[Plan], str]] = {"mermaid": mermaid, "dot": dot, "svg": svg}
+    drawers: dict[str, Callable[[Sketch], str]] = {"mermaid": mermaid, "dot": dot, "svg": svg}
     if format not in drawers:
         raise ValueError(f"format must be {', '.join(get_args(Format))}, not {format!r}")
-    return drawers[format](plan)
+    return drawers[format](_sketch(plan, report))
 
 
-def mermaid(plan: Plan) -> str:
+def _sketch(plan: Plan, report: Report | None) -> Sketch:
+    return Sketch(
+        plan,
+        {id: _subtitle(n) + _node_counters(report, id) for id, n in plan.graph.nodes.items()},
+        {edge: [_reason(plan, edge), *_edge_counters(report, edge)] for edge in plan.borders},
+    )
+
+
+def _node_counters(report: Report | None, id: str) -> list[str]:
+    node = report.nodes.get(id) if report is not None else None
+    if node is None:
+        return []
+    counts = (
+        f"{node.received:,} in" if node.received else "",
+        f"{node.emitted:,} out",
+        f"{node.lost:,} lost" if node.lost else "",
+    )
+    times = f"p50 {human_time(node.time.p50_ns)}, p99 {human_time(node.time.p99_ns)}"
+    return [", ".join(filter(None, counts)), *([times] if node.time.count else [])]
+
+
+def _edge_counters(report: Report | None, edge: Edge) -> list[str]:
+    found = report.edges.get(edge.name) if report is not None else None
+    if found is None:
+        return []
+    lost = sum(found.dropped.values())
+    of = f" of {found.max_items:,}" if found.max_items else ""
+    return [f"{found.in_flight:,}{of} waiting" + (f", {lost:,} lost" if lost else "")]
+
+
+def mermaid(sketch: Sketch) -> str:
     """A Mermaid flowchart."""
+    plan = sketch.plan
     names = {id: f"n{number}" for number, id in enumerate(plan.graph.nodes)}
     lines = ["flowchart LR"]
     for number, segment in enumerate(plan.segments):
         lines.append(f'    subgraph s{number}["{_quoted(segment.where)}"]')
         for id in segment.nodes:
-            words = [f"<b>{_quoted(id)}</b>", *map(_quoted, _subtitle(plan.graph.nodes[id]))]
+            words = [f"<b>{_quoted(id)}</b>", *map(_quoted, sketch.subtitles[id])]
             lines.append(f'        {names[id]}["{"<br/>".join(words)}"]')
         lines.append("    end")
     for edge in plan.graph.edges:
         arrow = "-.->" if edge in plan.borders else "-->"
-        words = [f"{edge.source_port} → {edge.target_port}"]
-        if edge in plan.borders:
-            words.append(_reason(plan, edge))
+        words = [f"{edge.source_port} → {edge.target_port}", *sketch.labels.get(edge, ())]
         label = "<br/>".join(map(_quoted, words))
         lines.append(f'    {names[edge.source]} {arrow}|"{label}"| {names[edge.target]}')
     for number, segment in enumerate(plan.segments):
@@ -84,8 +132,9 @@ def _quoted(text: str) -> str:
     return html.escape(text).replace("#", "#35;").replace("&", "#").replace("#x27;", "#39;")
 
 
-def dot(plan: Plan) -> str:
+def dot(sketch: Sketch) -> str:
     """A Graphviz digraph."""
+    plan = sketch.plan
     names = {id: f"n{number}" for number, id in enumerate(plan.graph.nodes)}
     lines = [
         "digraph pipeline {",
@@ -96,9 +145,11 @@ def dot(plan: Plan) -> str:
     for number, segment in enumerate(plan.segments):
         fill, stroke = FILL[segment.threaded]
         lines.append(f"    subgraph cluster_{number} {{")
-        lines.append(f"        label={_string(segment.where)}; style=filled;")
+        lines.append(f"        label={_string([segment.where])}; style=filled;")
         lines.append(f'        fillcolor="{fill}"; color="{stroke}";')
-        lines += [f"        {names[id]} {_record(plan.graph.nodes[id])};" for id in segment.nodes]
+        for id in segment.nodes:
+            record = _record(plan.graph.nodes[id], sketch.subtitles[id])
+            lines.append(f"        {names[id]} {record};")
         lines.append("    }")
     for edge in plan.graph.edges:
         source, target = plan.graph.nodes[edge.source], plan.graph.nodes[edge.target]
@@ -106,17 +157,17 @@ def dot(plan: Plan) -> str:
         head = f"{names[edge.target]}:i{list(target.shape.inputs).index(edge.target_port)}:w"
         style = f'color="{_colour(plan, edge)}"'
         if edge in plan.borders:
-            style += f", style=dashed, label={_string(_reason(plan, edge))}"
+            style += f", style=dashed, label={_string(sketch.labels[edge])}"
         lines.append(f"    {tail} -> {head} [{style}];")
     return "\n".join([*lines, "}"]) + "\n"
 
 
-def _string(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+def _string(lines: list[str]) -> str:
+    text = "\\n".join(line.replace("\\", "\\\\").replace('"', '\\"') for line in lines)
+    return f'"{text}"'
 
 
-def _record(node: GraphNode) -> str:
+def _record(node: GraphNode, subtitle: list[str]) -> str:
     """A record: input ports, names, output ports."""
 
     def field(text: str) -> str:
@@ -128,19 +179,19 @@ def _record(node: GraphNode) -> str:
         cells = [f"<{mark}{number}> {field(name)}" for number, name in enumerate(names)]
         return ["{" + "|".join(cells) + "}"] if cells else []
 
-    names = "\\n".join(field(word) for word in (node.id, *_subtitle(node)))
+    names = "\\n".join(field(word) for word in (node.id, *subtitle))
     cells = [*ports(node.shape.inputs, "i"), names, *ports(node.outputs, "o")]
     # From left to right, the outer braces lay the fields side by side.
     return f'[label="{{{"|".join(cells)}}}"]'
 
 
-def svg(plan: Plan) -> str:
+def svg(sketch: Sketch) -> str:
     """A picture, laid out by distance from the inputs."""
-    nodes = plan.graph.nodes
-    labels = {edge: _width(_reason(plan, edge), 10) for edge in plan.borders}
+    plan, nodes = sketch.plan, sketch.plan.graph.nodes
+    labels = {edge: max(_width(x, 10) for x in lines) for edge, lines in sketch.labels.items()}
     layout = arrange(
         plan,
-        {id: _size(node) for id, node in nodes.items()},
+        {id: _size(node, sketch.subtitles[id]) for id, node in nodes.items()},
         titles={segment.head: _width(segment.where, 11) for segment in plan.segments},
         labels=labels,
     )
@@ -149,14 +200,14 @@ def svg(plan: Plan) -> str:
     lines.append(_rectangle(Box(0, 0, layout.width, layout.height), 10, "#ffffff", "none"))
     for segment, box in zip(plan.segments, layout.segments, strict=True):
         lines += _draw_segment(segment, box)
-    ways = {edge: _way(plan, layout, edge) for edge in plan.graph.edges}
+    ways = {edge: _way(sketch, layout, edge) for edge in plan.graph.edges}
     lines += [_draw_edge(plan, edge, points) for edge, points in ways.items()]
     used = _used_ports(plan)
     for id, node in nodes.items():
-        lines += _draw_node(node, layout.nodes[id], used)
+        lines += _draw_node(node, sketch.subtitles[id], layout.nodes[id], used)
     taken: list[Box] = []
-    for edge in plan.borders:
-        lines.append(_draw_label(_reason(plan, edge), ways[edge], labels[edge], taken))
+    for edge, words in sketch.labels.items():
+        lines += _draw_label(words, ways[edge], labels[edge], taken)
     return "\n".join([*lines, "</svg>"]) + "\n"
 
 
@@ -173,20 +224,20 @@ def _width(text: str, size: float) -> float:
     return 0.58 * size * len(text)
 
 
-def _size(node: GraphNode) -> tuple[float, float]:
+def _size(node: GraphNode, subtitle: list[str]) -> tuple[float, float]:
     inputs, outputs = list(node.shape.inputs), list(node.outputs)
     words = max(
         _width(node.id, 13.5),
-        *(_width(line, 11) for line in _subtitle(node)),
+        *(_width(line, 11) for line in subtitle),
         max((_width(name, 11) for name in inputs), default=0)
         + max((_width(name, 11) for name in outputs), default=0)
         + 24,
     )
-    return max(104.0, words + 28), _header(node) + ROW * max(len(inputs), len(outputs)) + 8
+    return max(104.0, words + 28), _header(subtitle) + ROW * max(len(inputs), len(outputs)) + 8
 
 
-def _header(node: GraphNode) -> float:
-    return HEADER + 14.0 * (len(_subtitle(node)) - 1)
+def _header(subtitle: list[str]) -> float:
+    return HEADER + 14.0 * (len(subtitle) - 1)
 
 
 def _draw_segment(segment: SegmentPlan, box: Box) -> list[str]:
@@ -195,13 +246,15 @@ def _draw_segment(segment: SegmentPlan, box: Box) -> list[str]:
     return [_rectangle(box, 9, fill, stroke), title]
 
 
-def _draw_node(node: GraphNode, box: Box, used: set[tuple[str, str, bool]]) -> list[str]:
-    top = _header(node)
+def _draw_node(
+    node: GraphNode, subtitle: list[str], box: Box, used: set[tuple[str, str, bool]]
+) -> list[str]:
+    top = _header(subtitle)
     lines = [
         _rectangle(box, 6, "#ffffff", LINE),
         _text(box.x + box.width / 2, box.y + 19, node.id, 13, INK, "middle", bold=True),
     ]
-    for number, line in enumerate(_subtitle(node)):
+    for number, line in enumerate(subtitle):
         y = box.y + 34 + 14 * number
         lines.append(_text(box.x + box.width / 2, y, line, 11, FAINT, "middle"))
     for ports, is_input in ((node.shape.inputs, True), (node.outputs, False)):
@@ -219,17 +272,20 @@ def _draw_node(node: GraphNode, box: Box, used: set[tuple[str, str, bool]]) -> l
     return lines
 
 
-def _way(plan: Plan, layout: Layout, edge: Edge) -> list[tuple[float, float]]:
+def _way(sketch: Sketch, layout: Layout, edge: Edge) -> list[tuple[float, float]]:
     """Points that an edge runs through; it is level at each of them."""
+    plan, subtitles = sketch.plan, sketch.subtitles
     source, target = plan.graph.nodes[edge.source], plan.graph.nodes[edge.target]
     left, right = layout.nodes[edge.source], layout.nodes[edge.target]
     out = list(source.outputs).index(edge.source_port) + 0.5
     into = list(target.shape.inputs).index(edge.target_port) + 0.5
-    points = [(left.right, left.y + _header(source) + ROW * out)]
+    begin = left.y + _header(subtitles[edge.source]) + ROW * out
+    points = [(left.right, begin)]
     lanes: tuple[Lane, ...] = layout.lanes.get(edge, ())
     for lane in lanes:
         points += [(lane.left, lane.y), (lane.right, lane.y)]
-    return [*points, (right.x, right.y + _header(target) + ROW * into)]
+    end = right.y + _header(subtitles[edge.target]) + ROW * into
+    return [*points, (right.x, end)]
 
 
 def _draw_edge(plan: Plan, edge: Edge, points: list[tuple[float, float]]) -> str:
@@ -250,20 +306,24 @@ def _draw_edge(plan: Plan, edge: Edge, points: list[tuple[float, float]]) -> str
 
 
 def _draw_label(
-    text: str, points: list[tuple[float, float]], width: float, taken: list[Box]
-) -> str:
-    """Why an edge is a border: on its last stretch, where no other label stands."""
+    words: list[str], points: list[tuple[float, float]], width: float, taken: list[Box]
+) -> list[str]:
+    """What is said of an edge: on its last stretch, where no other label stands."""
     (x, y), (right, down) = points[-2:]
     places: list[Box] = []
+    height = 12.0 * len(words)
     for t in (0.5, 0.42, 0.58, 0.36, 0.64, 0.3, 0.7):
         # The curve of `_draw_edge`: its bends lie half way across.
         across = x + (right - x) * (1.5 * t * (1 - t) + t**3)
         level = y + (down - y) * (3 * t**2 - 2 * t**3)
-        places.append(Box(across - width / 2, level - 6, width, 12))
+        places.append(Box(across - width / 2, level - height / 2, width, height))
     place = next((place for place in places if not any(map(place.meets, taken))), places[0])
     taken.append(place)
     middle = place.x + width / 2
-    return _text(middle, place.y + 9.5, text, 10, FAINT, "middle", halo=True)
+    return [
+        _text(middle, place.y + 9.5 + 12 * number, line, 10, FAINT, "middle", halo=True)
+        for number, line in enumerate(words)
+    ]
 
 
 def _rectangle(box: Box, radius: int, fill: str, stroke: str) -> str:

@@ -103,6 +103,8 @@ class NodeError(StreamflowError):
         input_summary: type, shape, dtype and pts of the item in hand, or None.
         item: the item in hand where the node's policy is ``error="route"``,
             else None. It goes with the error over an edge to another process.
+        retries: how often the call was made again; what the tries before the last
+            raised stands in the error's notes.
     """
 
     def __init__(
@@ -119,14 +121,40 @@ class NodeError(StreamflowError):
         self.error_type, self.message = error_type, message
         self.stack_trace, self.input_summary = stack_trace, input_summary
         self.item: Any = None
+        self.retries = 0
 
     def __str__(self) -> str:
         on = f" on {self.input_summary}" if self.input_summary else ""
-        return f"node {self.node!r} failed in {self.phase}{on}: {self.error_type}: {self.message}"
+        after = f" after {self.retries} retr{'ies' if self.retries > 1 else 'y'}"
+        return (
+            f"node {self.node!r} failed in {self.phase}{on}{after * bool(self.retries)}: "
+            f"{self.error_type}: {self.message}"
+        )
 
 
 class NodeTimeoutError(NodeError, TimeoutError):
     """A node took longer than its ``timeout``, or held up ``stop()`` past its deadline."""
+
+
+class CircuitOpenError(StreamflowError, ConnectionError):
+    """A node's circuit breaker lets no call through, because too many have failed in a row.
+
+    It is the cause of a `NodeError`; its own cause, if it has one, is the last failure.
+
+    Attributes:
+        failures: calls in a row that have failed.
+        seconds: of the run's clock until a call is tried again.
+    """
+
+    def __init__(self, failures: int, seconds: float) -> None:
+        super().__init__(failures, seconds)
+        self.failures, self.seconds = failures, seconds
+
+    def __str__(self) -> str:
+        return (
+            f"no call is made: {self.failures} in a row have failed, "
+            f"the next trial is in {self.seconds:.3g} s"
+        )
 
 
 class MediaError(StreamflowError, OSError):

@@ -73,3 +73,16 @@ class Interrupt(Event):
 @dataclass(frozen=True, slots=True)
 class End(Event):
     """The stream is over: sent once, after the last item."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marker(Event):
+    """A cut through the stream: what is before it belongs to one checkpoint, what follows does not.
+
+    It is the runtime's own, and is shown to no node.
+
+    Attributes:
+        number: of the checkpoint.
+    """
+
+    number: int

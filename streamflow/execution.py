@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
@@ -19,11 +20,11 @@ from streamflow.events import Event, Interrupt
 from streamflow.flow.signal import Signal
 from streamflow.ipc.pool import Pool
 from streamflow.lifecycle import Lifecycle, State
-from streamflow.metrics import Report
+from streamflow.metrics import ProcessReport, Report
 from streamflow.node import Node
 from streamflow.scheduler.accounts import combined
 from streamflow.scheduler.build import Options
-from streamflow.scheduler.conduct import cleanup, first_failure, initialize
+from streamflow.scheduler.conduct import cleanup, ended_by, initialize
 from streamflow.scheduler.local import Local
 from streamflow.scheduler.part import About, Part
 from streamflow.scheduler.plan import Plan
@@ -53,6 +54,7 @@ class Execution:
         session_id: for the nodes' contexts.
         metadata: likewise.
         stall_after: seconds after which a node that holds its thread is reported.
+        timeout: seconds for the whole run, or None.
     """
 
     def __init__(
@@ -67,7 +69,9 @@ class Execution:
         session_id: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         stall_after: float = STALL_AFTER,
+        timeout: float | None = None,
     ) -> None:
+        self._timeout = timeout
         self.id = uuid4().hex
         self.name, self.clock = name, clock
         self._life, self._plan = Lifecycle(name), plan
@@ -121,26 +125,35 @@ class Execution:
         Raises:
             NodeError: a node could not be initialized; all were cleaned up.
             StateError: it has begun already.
+            TimeoutError: that alone took longer than the whole run may.
         """
         self._life.move(State.INITIALIZING)
         self._finished = asyncio.get_running_loop().create_future()
         self.clock.start()
+        limit = asyncio.timeout(self._timeout)
         try:
-            if self._crew is not None:
-                await self._crew.start()
-            await initialize(self._parts)
+            async with limit:
+                if self._crew is not None:
+                    await self._crew.start()
+                await initialize(self._parts)
         except BaseException as error:
-            await self._end(error)
+            failure = self._late() if limit.expired() else error
+            await self._end(failure)
+            if failure is not error:
+                raise failure from None
             raise
         self._life.move(State.RUNNING)
         for part in self._parts:
             part.launch()
         if self._crew is not None:
             self._crew.launch(self._here)
-        self._ending = asyncio.ensure_future(self._conduct())
+        self._ending = asyncio.ensure_future(self._conduct(limit.when()))
 
-    async def _conduct(self) -> None:
-        await self._end(await first_failure(self._parts))
+    async def _conduct(self, deadline: float | None) -> None:
+        await self._end(await ended_by(self._parts, deadline, self._late))
+
+    def _late(self) -> TimeoutError:
+        return TimeoutError(f"{self.name!r} has not ended within {self._timeout:g} s")
 
     async def _end(self, failure: BaseException | None) -> None:
         """Clean up, settle the ledger, and move to the final state."""
@@ -176,6 +189,7 @@ class Execution:
 
         Raises:
             NodeError: a node failed.
+            TimeoutError: the run took longer than it may.
             StreamflowError: the run failed otherwise.
             StateError: it has not begun.
         """
@@ -345,7 +359,24 @@ class Execution:
                 *(self._crew.warnings if self._crew is not None else ()),
                 *self._warnings,
             ),
+            processes=self._crew.processes() if self._crew is not None else (),
         )
+
+    def metrics(self) -> Report:
+        """What the run has done so far, without its results; cheap, and from any thread.
+
+        Beside what `report` says, it tells the memory of the pipeline's own
+        process. What processes tell of themselves is a quarter of a second old
+        at most.
+        """
+        from streamflow.usage import peak_resident, resident
+
+        report = self.report()
+        rss = resident()
+        own = ProcessReport(
+            None, tuple(sorted(self._here.plan.graph.nodes)), rss, max(rss, peak_resident())
+        )
+        return replace(report, results=(), processes=(own, *report.processes))
 
     def progress(self) -> float | None:
         """How much of the sources has been emitted, from 0 to 1; None if one cannot tell."""

@@ -26,6 +26,9 @@ Placement: TypeAlias = PlacementName | Process
 
 ERROR_PORT = "error"
 
+Place: TypeAlias = tuple[str, str]
+"""A port: the id of its node, and its name there."""
+
 
 @dataclass(frozen=True, slots=True)
 class Queue:
@@ -95,6 +98,7 @@ class NodeOptions:
         timeout: seconds that one call may take, or None.
         concurrency: calls under way at once; order is kept.
         retry: makes a call again that has failed, before ``error`` holds; or None.
+            Calls of `initialize` and `flush`, too.
         breaker: lets a node that keeps failing rest; or None.
     """
 
@@ -130,6 +134,7 @@ class GraphNode:
         params: what the factory was given.
         options: how it is run.
         shape: ports and kinds of calls.
+        type: name by which text calls it; empty where that is not known yet.
     """
 
     id: str
@@ -138,6 +143,7 @@ class GraphNode:
     params: Mapping[str, Any]
     options: NodeOptions
     shape: NodeShape
+    type: str = ""
 
     @property
     def outputs(self) -> dict[str, Data]:
@@ -186,6 +192,7 @@ class Graph:
         options: NodeOptions | None = None,
         factory: Callable[[], Node] | None = None,
         params: Mapping[str, Any] | None = None,
+        type: str = "",
     ) -> GraphNode:
         """Add a node.
 
@@ -203,7 +210,8 @@ class Graph:
                 f"node {id!r} cannot have concurrency={options.concurrency}: add its class with "
                 "its parameters, so that each call has an instance, or declare reentrant = True"
             )
-        self.nodes[id] = GraphNode(id, node, factory, dict(params or {}), options, shape)
+        _check_retried(id, options, source=shape.is_source, streaming=node.is_streaming)
+        self.nodes[id] = GraphNode(id, node, factory, dict(params or {}), options, shape, type)
         return self.nodes[id]
 
     def connect(
@@ -234,6 +242,37 @@ class Graph:
             )
         self.edges.append(edge)
         return edge
+
+    def include(self, id: str, inner: Graph) -> None:
+        """Take in the nodes and edges of another graph, as ``id/node``.
+
+        A node that a factory makes is made anew, so that a graph can be taken in
+        more than once.
+
+        Raises:
+            GraphError: an id is taken or not usable.
+        """
+        for node in inner.nodes.values():
+            made = node.factory() if node.factory is not None else node.node
+            self.add(f"{id}/{node.id}", made, node.options, node.factory, node.params, node.type)
+        for edge in inner.edges:
+            source, target = f"{id}/{edge.source}", f"{id}/{edge.target}"
+            self.edges.append(replace(edge, source=source, target=target))
+
+    def open_ports(self) -> tuple[dict[str, Place], dict[str, Place]]:
+        """Inputs that no edge feeds and outputs that none leaves: name → (node, port).
+
+        A port goes by its own name where no other open one has it, else by
+        ``node.port``.
+        """
+        fed = {(edge.target, edge.target_port) for edge in self.edges}
+        left = {(edge.source, edge.source_port) for edge in self.edges}
+        inputs = [(n.id, p) for n in self.nodes.values() for p in n.shape.inputs]
+        outputs = [(n.id, p) for n in self.nodes.values() for p in n.outputs]
+        return (
+            _named([place for place in inputs if place not in fed]),
+            _named([place for place in outputs if place not in left]),
+        )
 
     def _port(self, id: str, name: str, side: Literal["input", "output"]) -> Data:
         if id not in self.nodes:
@@ -313,6 +352,25 @@ class Graph:
     def into(self, id: str) -> Iterator[Edge]:
         """Edges that enter a node, in order."""
         return (edge for edge in self.edges if edge.target == id)
+
+
+def _named(places: list[Place]) -> dict[str, Place]:
+    ports = [port for _, port in places]
+    return {
+        port if ports.count(port) == 1 else f"{node}.{port}": (node, port) for node, port in places
+    }
+
+
+def _check_retried(id: str, options: NodeOptions, *, source: bool, streaming: bool) -> None:
+    """Refuse a retry or a breaker where a call is not about one item."""
+    asked = [name for name in ("retry", "breaker") if getattr(options, name) is not None]
+    if asked and (source or streaming):
+        what = "a source" if source else "a streaming node"
+        raise GraphError(
+            f"node {id!r} cannot have a {' and a '.join(asked)}: it is {what}, whose process is "
+            "called once, not for each item; a second call would begin again from the first one. "
+            "Try again inside its process, or in a node behind it"
+        )
 
 
 def unique_id(name: str, taken: Mapping[str, Any]) -> str:

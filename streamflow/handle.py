@@ -1,16 +1,18 @@
-"""Handles: a pipeline's nodes and ports, to be connected with ``>>``."""
+"""Handles: what was added to a pipeline, and its ports, to be connected with ``>>``."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Literal, overload
 
 from streamflow.errors import GraphError
-from streamflow.graph import GraphNode, Queue
+from streamflow.graph import GraphNode, Place, Queue
 from streamflow.node import Node
 
 if TYPE_CHECKING:
-    from streamflow.pipeline import Pipeline
+    from streamflow.builder import Builder
+
+Side = Literal["input", "output"]
 
 
 class PortHandle:
@@ -35,12 +37,20 @@ class PortHandle:
         pipeline.connect(self, target, queue=self._queue)
         return target.handle
 
+    def place(self, side: Side) -> Place:
+        """The node and port of the graph that it stands for.
+
+        Raises:
+            GraphError: what it belongs to has no such port on that side.
+        """
+        return self.handle.place(self.port, side)
+
     def __repr__(self) -> str:
         return f"<port {self.handle.id}.{self.port}>"
 
 
 class Handle:
-    """A node in a pipeline.
+    """What was added to a pipeline under one id: a node, or a graph of nodes.
 
     ``handle["port"]`` is one of its ports; the handle itself stands for its only
     port, or for ``in`` and ``out``.
@@ -48,15 +58,17 @@ class Handle:
     Attributes:
         pipeline: where it was added.
         id: unique in the pipeline.
-        node: the instance.
+        inputs: its input ports, and where in the graph each of them is.
+        outputs: the same of its output ports.
     """
 
-    def __init__(self, pipeline: Pipeline, node: GraphNode) -> None:
-        self.pipeline, self.id, self.node = pipeline, node.id, node.node
-        self._graph_node = node
+    def __init__(
+        self, pipeline: Builder, id: str, inputs: Mapping[str, Place], outputs: Mapping[str, Place]
+    ) -> None:
+        self.pipeline, self.id, self.inputs, self.outputs = pipeline, id, inputs, outputs
 
     def __getitem__(self, port: str) -> PortHandle:
-        known = {*self._graph_node.shape.inputs, *self._graph_node.outputs}
+        known = {*self.inputs, *self.outputs}
         if port not in known:
             raise GraphError(
                 f"node {self.id!r} has no port {port!r}; it has {', '.join(sorted(known))}"
@@ -77,13 +89,25 @@ class Handle:
         Raises:
             GraphError: that is ambiguous; it lists the ports.
         """
-        return self._default(self._graph_node.shape.inputs, "in", "input")
+        return self._default(self.inputs, "in", "input")
 
     def output(self) -> PortHandle:
         """Its only output port, or ``out``; see `input`."""
-        return self._default(self._graph_node.outputs, "out", "output")
+        return self._default(self.outputs, "out", "output")
 
-    def _default(self, ports: Mapping[str, Any], name: str, side: str) -> PortHandle:
+    def place(self, port: str, side: Side) -> Place:
+        """The node and port of the graph that one of its ports stands for.
+
+        Raises:
+            GraphError: it has no such port on that side.
+        """
+        ports = self.inputs if side == "input" else self.outputs
+        if port not in ports:
+            known = ", ".join(ports) if ports else f"no {side}s"
+            raise GraphError(f"node {self.id!r} has no {side} port {port!r}; it has {known}")
+        return ports[port]
+
+    def _default(self, ports: Mapping[str, Place], name: str, side: str) -> PortHandle:
         if name in ports:
             return PortHandle(self, name)
         if len(ports) == 1:
@@ -93,3 +117,17 @@ class Handle:
 
     def __repr__(self) -> str:
         return f"<node {self.id}>"
+
+
+class NodeHandle(Handle):
+    """A node in a pipeline.
+
+    Attributes:
+        node: the instance; where each execution makes its own, the first of them.
+    """
+
+    def __init__(self, pipeline: Builder, node: GraphNode) -> None:
+        inputs = {port: (node.id, port) for port in node.shape.inputs}
+        outputs = {port: (node.id, port) for port in node.outputs}
+        super().__init__(pipeline, node.id, inputs, outputs)
+        self.node = node.node

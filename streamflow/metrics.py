@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
@@ -22,7 +23,7 @@ class Histogram:
     """Durations in buckets a sixteenth of an octave wide: a quantile is off by 4.5 % at most.
 
     Generated code appends to ``raw``, which costs a few nanoseconds; `fold`
-    sorts what has gathered there into the buckets.
+    sorts what has gathered there into the buckets. Any thread may read it meanwhile.
 
     Attributes:
         raw: durations in seconds that are not in buckets yet.
@@ -34,10 +35,12 @@ class Histogram:
     (1000, True)
     """
 
-    __slots__ = ("_buckets", "_max", "_sum", "raw")
+    __slots__ = ("_buckets", "_lock", "_max", "_sum", "raw")
 
     def __init__(self) -> None:
         self.raw: list[float] = []
+        # Two threads that fold, or one that reads while another does, would count twice.
+        self._lock = threading.Lock()
         self._buckets: dict[int, int] = {}
         self._max = self._sum = 0
 
@@ -49,6 +52,10 @@ class Histogram:
 
     def fold(self) -> None:
         """Sort what has gathered into the buckets."""
+        with self._lock:
+            self._fold()
+
+    def _fold(self) -> None:
         raw = self.raw[:]
         # Not clear(): generated code on another thread may have added one since.
         del self.raw[: len(raw)]
@@ -77,23 +84,26 @@ class Histogram:
 
     def snapshot(self) -> Times:
         """Quantiles of what was counted so far."""
-        self.fold()
-        count = sum(self._buckets.values())
-        p50, p99 = _quantiles(self._buckets, 0.50 * count, 0.99 * count)
-        return Times(
-            count=count,
-            mean_ns=self._sum // count if count else 0,
-            # The middle of a bucket may lie beyond the longest there was.
-            p50_ns=min(p50, max(self._max, 1)),
-            p99_ns=min(p99, max(self._max, 1)),
-            max_ns=self._max,
-        )
+        with self._lock:
+            self._fold()
+            count = sum(self._buckets.values())
+            p50, p99 = _quantiles(self._buckets, 0.50 * count, 0.99 * count)
+            return Times(
+                count=count,
+                mean_ns=self._sum // count if count else 0,
+                # The middle of a bucket may lie beyond the longest there was.
+                p50_ns=min(p50, max(self._max, 1)),
+                p99_ns=min(p99, max(self._max, 1)),
+                max_ns=self._max,
+                total_ns=self._sum,
+            )
 
     def copy(self) -> Histogram:
         """What was counted so far, not counting on."""
         copied = Histogram()
-        copied.raw, copied._buckets = self.raw[:], dict(self._buckets)
-        copied._max, copied._sum = self._max, self._sum
+        with self._lock:
+            copied.raw, copied._buckets = self.raw[:], dict(self._buckets)
+            copied._max, copied._sum = self._max, self._sum
         return copied
 
 
@@ -119,6 +129,7 @@ class Times:
         p50_ns: median.
         p99_ns: 99th percentile.
         max_ns: longest.
+        total_ns: all of them together.
     """
 
     count: int = 0
@@ -126,6 +137,7 @@ class Times:
     p50_ns: int = 0
     p99_ns: int = 0
     max_ns: int = 0
+    total_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +155,7 @@ class NodeReport:
         memory: bytes of memory it allocated through its context and that are alive.
         memory_peak: the most there were.
         throughput: items received (a source: emitted) per second of the run.
+        retried: calls that were made again after an error.
     """
 
     received: int = 0
@@ -153,6 +166,13 @@ class NodeReport:
     memory: int = 0
     memory_peak: int = 0
     throughput: float = 0.0
+    retried: int = 0
+
+    @property
+    def lost(self) -> int:
+        """Items that failed or were dropped; not those filtered out, or that nobody is to take."""
+        meant = self.dropped.get("filtered", 0) + self.dropped.get("unconnected", 0)
+        return self.failed + sum(self.dropped.values()) - meant
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,9 +222,11 @@ class Late(Mapping[str, V]):
         self._made: Mapping[str, V] = {}
 
     def _content(self) -> Mapping[str, V]:
-        if self._make is not None:
-            # What it is made of goes with it.
-            self._made, self._make = self._make(), None
+        make = self._make
+        if make is not None:
+            # What it is made of goes with it, but not before: another thread may look too.
+            self._made = make()
+            self._make = None
         return self._made
 
     def __getitem__(self, key: str) -> V:
@@ -239,6 +261,25 @@ class Stall:
 
 
 @dataclass(frozen=True, slots=True)
+class ProcessReport:
+    """What memory a process holds.
+
+    Attributes:
+        name: of the placement; None for the pipeline's own process.
+        nodes: ids of those that run there.
+        rss: bytes resident now, shared ones included; 0 once it has ended.
+        rss_peak: the most there were since it began.
+        restarts: how often it was started anew.
+    """
+
+    name: str | None
+    nodes: tuple[str, ...] = ()
+    rss: int = 0
+    rss_peak: int = 0
+    restarts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """A run, as it stands or as it ended.
 
@@ -251,6 +292,8 @@ class Report:
         results: what unconnected ``out`` ports emitted, where it was collected.
         stalls: nodes that held a loop too long.
         warnings: what went wrong without ending the run.
+        processes: those beside the pipeline's own; from `Execution.metrics`, that
+            one too, and first.
     """
 
     name: str
@@ -263,8 +306,31 @@ class Report:
     results: Sequence[Any] = field(default=(), repr=False)
     stalls: tuple[Stall, ...] = ()
     warnings: tuple[str, ...] = ()
+    processes: tuple[ProcessReport, ...] = ()
 
     @property
     def copied_bytes(self) -> int:
         """Bytes that the library copied on all edges."""
         return sum(edge.copied_bytes for edge in self.edges.values())
+
+    def to_json(self, *, indent: int | None = None) -> str:
+        """All of it but the results, as a JSON object; fields are named as here.
+
+        Args:
+            indent: spaces for each level; None writes a single line.
+
+        >>> Report("shrink", "completed", 1.5, {}, {}).to_json()[:60]
+        '{"name": "shrink", "state": "completed", "duration": 1.5, "n'
+        """
+        from streamflow.export import to_json
+
+        return to_json(self, indent=indent)
+
+    def to_prometheus(self) -> str:
+        """All of it but the results, in Prometheus's text format, version 0.0.4.
+
+        To serve several runs at once, use `streamflow.export.to_prometheus`.
+        """
+        from streamflow.export import to_prometheus
+
+        return to_prometheus(self)

@@ -56,6 +56,9 @@ class Node:
         blocking: its calls hold the thread for long, so its segment gets one.
         reentrant: ``process`` may be entered again before it has returned.
         live: a source that the world drives, at its own pace.
+        resumable: whether it can go on from a checkpoint. None: it can, unless
+            it streams, or flushes and has no `get_state`.
+        why_not_resumable: the reason where it cannot, and what would help.
         version: of the node, for `info`.
 
     >>> class Double(Node):
@@ -71,6 +74,8 @@ class Node:
     blocking: bool = False
     reentrant: bool = False
     live: bool = False
+    resumable: ClassVar[bool | None] = None
+    why_not_resumable: ClassVar[str] = ""
     version: ClassVar[str] = "1"
 
     process: Callable[..., Any]
@@ -94,14 +99,21 @@ class Node:
         """Called for each control event that passes."""
 
     def get_state(self) -> Any:
-        """What `set_state` needs to go on from here, if the node's process dies; None: nothing.
+        """What `set_state` needs to go on from here; None: nothing.
 
-        Called now and then between two items, in nodes that run in a process.
+        Called between two items: for each checkpoint; and now and then in nodes
+        whose process may be started anew. What it returns is pickled at once. A
+        source tells where the item stands that it will yield next: it counts an
+        item before the ``yield``, and not before an ``await``. A sink first
+        brings to the disk what it has written.
         """
         return None
 
     def set_state(self, state: Any) -> None:
-        """Called after `initialize`, in a process that was started anew, with the last state."""
+        """Called after `initialize` with the last state, where a run is resumed.
+
+        So it is in a process that was started anew.
+        """
 
     def progress(self) -> float | None:
         """How much of a source has been emitted, from 0 to 1; None if that is unknown."""

@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import replace
+from os import PathLike
 from typing import Any, Literal, cast
 
+from streamflow.assemble import Assembler, describe
 from streamflow.blocking import complete, run_blocking
+from streamflow.builder import Builder
 from streamflow.clock import Clock, make_clock
 from streamflow.errors import GraphError
 from streamflow.execution import STALL_AFTER, Execution
-from streamflow.flow.merge import make_merge
-from streamflow.function import FunctionNode
-from streamflow.graph import (
-    ErrorPolicy,
-    Graph,
-    NodeOptions,
-    Placement,
-    Queue,
-    unique_id,
-)
-from streamflow.handle import Handle, PortHandle
+from streamflow.manifest.spec import Manifest, RunSpec
 from streamflow.metrics import Report
 from streamflow.node import Node
-from streamflow.registry import snake_case
-from streamflow.retry import CircuitBreaker, Retry
+from streamflow.progress import Watcher
+from streamflow.registry import Registry
+from streamflow.registry import registry as default_registry
 from streamflow.scheduler.build import Machine, Options
 from streamflow.scheduler.placement import new_event_loop
 from streamflow.scheduler.plan import Plan, plan
-from streamflow.schema import check_params
 
 Inputs = Iterable[Any] | AsyncIterator[Any]
 ClockName = Literal["live", "offline"]
 
 
-class Pipeline:
+class Pipeline(Builder):
     """A graph of nodes that can be run.
 
     Args:
@@ -44,6 +38,7 @@ class Pipeline:
     Attributes:
         name: for reports and errors.
         graph: nodes and edges.
+        defaults: how it is run where `run` and `start` are not told otherwise.
 
     >>> from streamflow.nodes import PassThrough
     >>> from streamflow.function import node
@@ -57,133 +52,69 @@ class Pipeline:
         *nodes: Node,
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
-        named = isinstance(name_or_node, str)
-        self.name: str = name_or_node if isinstance(name_or_node, str) else "pipeline"
-        self.graph = Graph()
-        self.metadata = dict(metadata or {})
-        self._handles: dict[int, Handle] = {}
+        super().__init__(name_or_node, *nodes, metadata=metadata)
+        self.defaults = RunSpec()
+        # Of the last run, with what it was made of.
+        self._planned: tuple[object, Plan] | None = None
         self._running: Execution | None = None
-        chain = nodes if named else (name_or_node, *nodes)
-        last: Handle | None = None
-        for node in chain:
-            if not isinstance(node, Node):
-                raise GraphError(f"a chain is made of nodes, not {type(node).__name__}")
-            handle = self.add(node)
-            if last is not None:
-                self.connect(last, handle)
-            last = handle
 
-    def add(
-        self,
-        node: Node | type[Node],
-        /,
+    @classmethod
+    def from_manifest(
+        cls,
+        source: Any,
         *,
-        id: str | None = None,
-        on: Placement = "inline",
-        error: ErrorPolicy = "fail",
-        timeout: float | None = None,
-        concurrency: int = 1,
-        retry: Retry | None = None,
-        breaker: CircuitBreaker | None = None,
-        **params: Any,
-    ) -> Handle:
-        """Add a node.
+        registry: Registry = default_registry,
+        allow_imports: bool = False,
+    ) -> Pipeline:
+        """The pipeline that a manifest says.
 
         Args:
-            node: an instance, which is the very one that runs; or a class, of
-                which each execution makes its own.
-            id: unique; the class name in snake case if not given.
-            on: where it runs: ``inline``, ``thread``, ``process`` or a `Process`.
-            error: what happens to an item it fails on.
-            timeout: seconds that one call may take.
-            concurrency: calls under way at once.
-            retry: makes a call again that has failed, before ``error`` holds.
-            breaker: lets it rest when it keeps failing.
-            params: for the constructor, where a class is given.
+            source: a path; or the text, as JSON or YAML; or what it holds, as a
+                dict, whose nodes may be instances. Of the original runtime (v1),
+                of ours (v2), or a Symbia graph.
+            registry: where node types are looked up.
+            allow_imports: whether a type may be ``package.module:Class``.
 
         Raises:
-            GraphError: an option cannot be, the id is taken, the instance is in
-                the pipeline already, or lacks what a node needs.
+            ManifestError: it cannot be read, or says what cannot be; all faults
+                are told at once, each with its place.
         """
-        factory: Callable[[], Node] | None = None
-        if isinstance(node, type):
-            cls = node
-            check_params(cls, params)
-            factory = lambda: cls(**params)  # noqa: E731 - closes over cls and params
-            node = factory()
-        elif params:
-            raise GraphError(f"unknown option {', '.join(params)}; parameters go with a class")
-        if builtin_id(node) in self._handles:
-            known = self._handles[builtin_id(node)].id
-            raise GraphError(f"this instance is in the pipeline already, as {known!r}")
-        options = NodeOptions(on, error, timeout, concurrency, retry, breaker)
-        id = id or unique_id(default_id(node), self.graph.nodes)
-        added = self.graph.add(id, node, options, factory, params)
-        handle = self._handles[builtin_id(node)] = Handle(self, added)
-        return handle
+        from streamflow.manifest import load
 
-    def __getitem__(self, id: str) -> Handle:
-        """The handle of a node by its id."""
-        for handle in self._handles.values():
-            if handle.id == id:
-                return handle
-        raise GraphError(f"pipeline {self.name!r} has no node {id!r}")
+        manifest = load(source, registry=registry, allow_imports=allow_imports)
+        name = str(source) if isinstance(source, PathLike) else f"manifest {manifest.name!r}"
+        return cls._assembled(manifest, name, registry, allow_imports=allow_imports)
 
-    def end(self, end: Handle | PortHandle | Node) -> Handle | PortHandle:
-        """An end to connect: a node's handle, added if it is not there yet.
+    @classmethod
+    def from_launch(cls, text: str, *, registry: Registry = default_registry) -> Pipeline:
+        """The pipeline that a launch string says: ``test-video ! scale width=640 ! snapshot``.
 
         Raises:
-            GraphError: it belongs to another pipeline.
+            ManifestError: it cannot be read, or says what cannot be.
         """
-        if isinstance(end, Node):
-            return self._handles.get(builtin_id(end)) or self.add(end)
-        owner = end.handle.pipeline if isinstance(end, PortHandle) else end.pipeline
-        if owner is not self:
-            raise GraphError(f"{end!r} belongs to another pipeline, {owner.name!r}")
-        return end
+        from streamflow.manifest import parse_launch
 
-    def connect(
-        self,
-        source: Handle | PortHandle | Node,
-        target: Handle | PortHandle | Node,
-        *,
-        queue: Queue | None = None,
-    ) -> None:
-        """Connect an output to an input; what ``>>`` does.
+        return cls._assembled(parse_launch(text), "the launch string", registry)
+
+    @classmethod
+    def _assembled(
+        cls, manifest: Manifest, source: str, registry: Registry, *, allow_imports: bool = False
+    ) -> Pipeline:
+        pipeline = cls(manifest.name, metadata=manifest.metadata)
+        pipeline.defaults = manifest.run
+        Assembler(manifest, registry, allow_imports=allow_imports).build(pipeline, source)
+        return pipeline
+
+    def to_manifest(self) -> dict[str, Any]:
+        """What a manifest (v2) says of it, as a dict; `from_manifest` makes the same of it.
 
         Raises:
-            GraphError: an end is ambiguous, or from another pipeline.
-            PortMismatchError: the ports cannot meet.
+            GraphError: it holds instances, which no text can say; they are named.
         """
-        left, right = self.end(source), self.end(target)
-        out = left if isinstance(left, PortHandle) else left.output()
-        into = right if isinstance(right, PortHandle) else right.input()
-        self.graph.connect(out.handle.id, out.port, into.handle.id, into.port, queue)
+        manifest = replace(describe(self), run=self.defaults)
+        from streamflow.manifest import dump
 
-    def merge(
-        self, *sources: Handle | PortHandle | Node, policy: str = "interleave", **options: Any
-    ) -> Handle:
-        """Merge streams into one.
-
-        Args:
-            sources: two or more ends; their order is the order in each tuple.
-            policy: ``interleave`` (arrival), ``zip`` (index), ``sync`` (pts;
-                ``tolerance``, ``timeout``), ``combine_latest``, ``concat``
-                (whole streams in order) or ``select`` (``initial``).
-            options: of the policy.
-
-        Returns:
-            The merge's handle. All policies but ``interleave``, ``concat`` and
-            ``select`` emit tuples.
-
-        Raises:
-            ValueError: no such policy, or it does not take an option.
-        """
-        merge = make_merge(policy, len(sources), **options)
-        handle = self.add(merge, id=unique_id(f"merge_{policy}", self.graph.nodes))
-        for source, port in zip(sources, merge.ports, strict=True):
-            self.connect(source, handle[port])
-        return handle
+        return dump(manifest, "dict")
 
     def plan(self, *, threads: bool = True) -> Plan:
         """The graph, cut into segments.
@@ -193,7 +124,10 @@ class Pipeline:
         """
         if not self.graph.nodes:
             raise GraphError(f"pipeline {self.name!r} has no nodes")
-        return plan(self.graph, threads=threads)
+        key = threads, tuple(self.graph.nodes.values()), tuple(self.graph.edges)
+        if self._planned is None or self._planned[0] != key:
+            self._planned = key, plan(self.graph, threads=threads)
+        return self._planned[1]
 
     def explain(self) -> str:
         """The generated source, with what each name and border stands for."""
@@ -209,6 +143,7 @@ class Pipeline:
         collect: bool = False,
         max_bytes: int | None = None,
         timing: Literal["sampled", "exact"] = "sampled",
+        timeout: float | None = None,
         session_id: str | None = None,
         stall_after: float = STALL_AFTER,
     ) -> Execution:
@@ -220,6 +155,7 @@ class Pipeline:
             collect: keep what unconnected ``out`` ports emit in the report.
             max_bytes: bound on what waits on all links together.
             timing: time one item in 64, or all.
+            timeout: seconds for the whole run; then it fails with a `TimeoutError`.
             session_id: for the nodes' contexts.
             stall_after: seconds after which a node that holds its thread is reported.
 
@@ -233,6 +169,7 @@ class Pipeline:
             Options(collect, not collect, max_bytes, timing == "exact"),
             session_id=session_id,
             stall_after=stall_after,
+            timeout=timeout,
         )
 
     def _execution(
@@ -305,7 +242,7 @@ class Pipeline:
         timeout: float | None = None,
         session_id: str | None = None,
         stall_after: float = STALL_AFTER,
-        progress: bool | None = None,
+        progress: bool | Watcher | None = None,
     ) -> Report:
         """Run to the end, and report.
 
@@ -321,7 +258,9 @@ class Pipeline:
             session_id: as in `start`.
             stall_after: as in `start`.
             timeout: seconds for the whole run.
-            progress: a progress bar on stderr; None shows it on a terminal.
+            progress: a progress bar on stderr; None shows it on a terminal. Or a
+                function of the execution that gives an async context manager, which
+                is entered before the first item and left after the last.
 
         Raises:
             NodeError: a node failed.
@@ -338,18 +277,6 @@ class Pipeline:
             lambda: complete(execution, timeout=timeout, progress=progress),
             lambda: execution.clock.new_event_loop() or new_event_loop(),
         )
-
-
-builtin_id = id
-"""``id`` is a parameter here."""
-
-
-def default_id(node: Node) -> str:
-    """The id that a node gets: its class, or its function, in snake case."""
-    if isinstance(node, FunctionNode):
-        name = node.__name__
-        return "function" if name == "<lambda>" else snake_case(name)
-    return snake_case(type(node).__name__)
 
 
 class _NoContexts(dict[str, Any]):

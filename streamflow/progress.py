@@ -1,27 +1,34 @@
-"""Progress: a bar on the terminal while a run goes on."""
+"""Progress: what is shown of a run while it goes on."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
-from typing import Final
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from typing import Final, TypeAlias
 
 from streamflow.execution import Execution
+
+Watcher: TypeAlias = "Callable[[Execution], AbstractAsyncContextManager[None]]"
+"""Gives what is entered before a run's first item, and left after its last."""
 
 PERIOD: Final = 0.1
 """Seconds between updates; a run shorter than that shows nothing."""
 
 
 @asynccontextmanager
-async def shown(execution: Execution, *, progress: bool | None) -> AsyncGenerator[None]:
+async def shown(execution: Execution, *, progress: bool | Watcher | None) -> AsyncGenerator[None]:
     """Show how far an execution is, with rate and time left, while the body runs.
 
     Args:
         execution: what to show.
-        progress: None shows it if stderr is a terminal.
+        progress: None shows a bar if stderr is a terminal; a watcher shows what it will.
     """
+    if callable(progress):
+        async with progress(execution):
+            yield
+        return
     if progress is False or (progress is None and not sys.stderr.isatty()):
         yield
         return

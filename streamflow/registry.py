@@ -7,8 +7,10 @@ imported when first asked for. A name also answers to its snake and kebab case.
 from __future__ import annotations
 
 import difflib
+import functools
+import importlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from streamflow.errors import GraphError, UnknownNodeError
@@ -69,10 +71,7 @@ class Registry:
             UnknownNodeError: nothing has that name; it offers the nearest.
             GraphError: the constructor does not take these parameters.
         """
-        factory = self.get(name)
-        if isinstance(factory, type):
-            check_params(factory, params)
-        return factory(**params)
+        return bind(self.get(name), params)()
 
     def get(self, name: str) -> NodeFactory:
         """The class or factory of that name.
@@ -87,6 +86,52 @@ class Registry:
         if key not in self._names:
             raise UnknownNodeError(name, self._nearest(name))
         return self._factories[self._names[key]]
+
+    def resolve(self, type: str, *, allow_imports: bool = False) -> NodeFactory:
+        """The class or factory that a text means.
+
+        Args:
+            type: a name, or ``package.module:Class``.
+            allow_imports: whether a class that is not registered may be imported.
+
+        Raises:
+            UnknownNodeError: nothing has that name.
+            GraphError: it would have to be imported, and that is not allowed or fails.
+        """
+        module, colon, path = type.partition(":")
+        if not colon or self.has(type):
+            return self.get(type)
+        if not allow_imports:
+            raise GraphError(f"{type} is not registered, and imports are not allowed")
+        try:
+            found: Any = importlib.import_module(module)
+            for name in path.split("."):
+                found = getattr(found, name)
+        except (ImportError, AttributeError, ValueError) as error:
+            raise GraphError(f"{type} cannot be imported: {error}") from error
+        if not (isinstance(found, builtin_type) and issubclass(found, Node)):
+            raise GraphError(f"{type} is no node class")
+        return found
+
+    def name_of(self, node: str | type) -> str:
+        """The name by which a node type is listed; an import path if it is not registered.
+
+        Args:
+            node: another spelling of the name, or a class.
+
+        Raises:
+            UnknownNodeError: nothing has that name.
+
+        >>> registry.name_of("pass-through"), registry.name_of(int)
+        ('PassThrough', 'builtins:int')
+        """
+        if isinstance(node, str):
+            self.get(node)
+            return self._names[snake_case(node)]
+        found = (name for name, factory in self._factories.items() if factory is node)
+        path = f"{node.__module__}:{node.__qualname__}"
+        announced = (p.name for p in self._entry_points().values() if _is_home(p, node))
+        return next(found, None) or next(announced, path)
 
     def has(self, name: str) -> bool:
         """Whether `get` would find something."""
@@ -109,6 +154,23 @@ class Registry:
         near = difflib.get_close_matches(snake_case(name), by_key, 3)
         return tuple(by_key[key] for key in near)
 
+
+def bind(make: NodeFactory, params: Mapping[str, Any]) -> Callable[[], Node]:
+    """A function without arguments that makes a node of these parameters.
+
+    Raises:
+        GraphError: ``make`` does not take them.
+    """
+    check_params(make, params)
+    return functools.partial(make, **params)
+
+
+def _is_home(point: EntryPoint, cls: type) -> bool:
+    return point.attr == cls.__qualname__ and point.module == cls.__module__
+
+
+builtin_type = type
+"""``type`` is a parameter here."""
 
 registry: Final = Registry()
 """The process's registry."""

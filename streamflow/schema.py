@@ -11,7 +11,7 @@ import difflib
 import inspect
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from streamflow.errors import GraphError
@@ -28,7 +28,7 @@ JSON_TYPES: Mapping[Any, str] = {
 }
 
 
-def params_schema(cls: type) -> dict[str, Any]:
+def params_schema(cls: Callable[..., Any]) -> dict[str, Any]:
     """JSON Schema of a class's constructor.
 
     Annotations that JSON has no word for (callables, arrays) are left open.
@@ -59,9 +59,9 @@ def params_schema(cls: type) -> dict[str, Any]:
     }
 
 
-def constructor_parameters(cls: type) -> dict[str, inspect.Parameter]:
+def constructor_parameters(cls: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     """Parameters of ``cls(...)``, annotations resolved where they can be."""
-    if cls.__init__ is object.__init__:  # type: ignore[misc]  # compared, never called
+    if getattr(cls, "__init__", None) is object.__init__:
         return {}
     try:
         signature = inspect.signature(cls, eval_str=True)
@@ -70,7 +70,7 @@ def constructor_parameters(cls: type) -> dict[str, inspect.Parameter]:
     return dict(signature.parameters)
 
 
-def check_params(cls: type, params: Mapping[str, Any]) -> None:
+def check_params(cls: Callable[..., Any], params: Mapping[str, Any]) -> None:
     """Refuse parameters that the constructor does not take.
 
     Raises:

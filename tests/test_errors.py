@@ -8,6 +8,7 @@ import pytest
 
 import streamflow.errors
 from streamflow.errors import (
+    CheckpointError,
     CycleError,
     DeadlockError,
     GraphError,
@@ -16,6 +17,7 @@ from streamflow.errors import (
     LinkClosed,
     LinkError,
     LinkFull,
+    ManifestError,
     MediaError,
     NodeError,
     NodeTimeoutError,
@@ -38,6 +40,17 @@ DEADLOCK = (
 ERRORS: list[tuple[StreamflowError, str, tuple[type[Exception], ...]]] = [
     (StreamflowError("it broke"), "it broke", ()),
     (GraphError("a node has that id"), "a node has that id", (ValueError,)),
+    (
+        ManifestError("a.json", (("nodes[2].params.width", 'must be an integer, got "wide"'),)),
+        'a.json: nodes[2].params.width: must be an integer, got "wide"',
+        (ValueError,),
+    ),
+    (
+        ManifestError("a.json", (("nodes[0].id", "is missing"), ("", "the graph has a cycle"))),
+        "a.json has 2 faults:\n  nodes[0].id: is missing\n  the graph has a cycle",
+        (ValueError,),
+    ),
+    (CheckpointError("cp/3", "its checksum is wrong"), "cp/3: its checksum is wrong", ()),
     (CycleError(("a", "b")), "the graph has a cycle: a -> b -> a", (ValueError,)),
     (
         PortMismatchError("mic.out", "scale.in", "audio/s16 48000 Hz", "video"),

@@ -80,7 +80,8 @@ def demo(input: str | None, out: str, on: PlacementName | None) -> None:
     node and each edge did.
     """
     from streamflow.cli.demo import build_demo
-    from streamflow.cli.tables import human_bytes, print_report
+    from streamflow.cli.tables import print_report
+    from streamflow.units import human_bytes
 
     folder = Path(out)
     made = not folder.exists()

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Mapping, Sequence
 
 from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from streamflow.metrics import EdgeReport, NodeReport, Report
-
-NONE: Final = "–"
+from streamflow.metrics import EdgeReport, NodeReport, ProcessReport, Report
+from streamflow.units import human_bytes, human_time
 
 
 def print_report(console: Console, report: Report) -> None:
-    """Print what became of a run, a table per node and one per edge."""
+    """Print what became of a run: tables of its nodes, its edges and its processes."""
     console.print(outcome(report))
     console.print(node_table(report.nodes))
     if report.edges:
         console.print(edge_table(report.edges))
+    if report.processes:
+        console.print(process_table(report.processes))
     for line in notes(report):
         console.print(line)
 
@@ -35,8 +35,16 @@ def outcome(report: Report) -> Text:
 
 
 def node_table(nodes: Mapping[str, NodeReport]) -> RenderableType:
-    """A row for each node, in the order that items pass them."""
-    table = new_table("node", "received", "emitted", "dropped", "failed", "p50", "p99")
+    """A row for each node, in the order that items pass them.
+
+    Columns that few runs need are there if one of the nodes does: calls that were
+    made again, and the most memory that it had allocated at once.
+    """
+    retried = any(node.retried for node in nodes.values())
+    memory = any(node.memory_peak for node in nodes.values())
+    more = (("retried", retried), ("memory", memory))
+    columns = ("received", "emitted", "dropped", "failed", "p50", "p99")
+    table = new_table("node", *columns, *(name for name, wanted in more if wanted))
     for id, node in nodes.items():
         table.add_row(
             Text(id, overflow="fold"),
@@ -46,6 +54,8 @@ def node_table(nodes: Mapping[str, NodeReport]) -> RenderableType:
             Text(f"{node.failed:,}", style="bold red" if node.failed else ""),
             human_time(node.time.p50_ns),
             human_time(node.time.p99_ns),
+            *([f"{node.retried:,}"] if retried else ()),
+            *([human_bytes(node.memory_peak)] if memory else ()),
         )
     return titled("Nodes", table)
 
@@ -62,6 +72,21 @@ def edge_table(edges: Mapping[str, EdgeReport]) -> RenderableType:
             human_bytes(edge.copied_bytes),
         )
     return titled("Edges", table)
+
+
+def process_table(processes: Sequence[ProcessReport]) -> RenderableType:
+    """A row for each process, with the most memory that it had."""
+    table = new_table("process", "restarts", "peak memory")
+    table.add_column("nodes", overflow="fold")
+    for process in processes:
+        name = "the pipeline's own" if process.name is None else process.name
+        table.add_row(
+            Text(name, overflow="fold"),
+            f"{process.restarts:,}",
+            human_bytes(process.rss_peak),
+            Text(", ".join(process.nodes)),
+        )
+    return titled("Processes", table)
 
 
 def notes(report: Report) -> list[Text]:
@@ -105,35 +130,3 @@ def reasons(dropped: Mapping[str, int]) -> str:
     """
     lines = [f"{count:,} {reason}" for reason, count in dropped.items() if count]
     return "\n".join(lines) or "0"
-
-
-def human_bytes(count: int) -> str:
-    """A number of bytes in the largest unit that leaves something before the point.
-
-    >>> human_bytes(0), human_bytes(999), human_bytes(1536), human_bytes(5 << 30)
-    ('0', '999 B', '1.5 KiB', '5.0 GiB')
-    """
-    if count < 1024:
-        return f"{count} B" if count else "0"
-    size = float(count)
-    for unit in ("KiB", "MiB", "GiB"):
-        size /= 1024
-        if size < 1024:
-            return f"{size:.1f} {unit}"
-    return f"{size / 1024:.1f} TiB"
-
-
-def human_time(ns: int) -> str:
-    """A duration with three digits.
-
-    >>> human_time(0), human_time(850), human_time(12_345), human_time(3_210_000_000)
-    ('–', '850 ns', '12.3 µs', '3.21 s')
-    """
-    if ns < 1000:
-        return f"{ns} ns" if ns else NONE
-    value = float(ns)
-    for unit in ("µs", "ms"):
-        value /= 1000
-        if value < 999.5:
-            return f"{value:#.3g}".rstrip(".") + f" {unit}"
-    return f"{value / 1000:#.3g}".rstrip(".") + " s"

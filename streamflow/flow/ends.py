@@ -80,6 +80,14 @@ class ReceivingEnd(Protocol):
         """The event whose place in the stream has come, taken out of its lane."""
         ...
 
+    def look_ahead(self) -> None:
+        """Bring in what waits elsewhere, so that `events` shows what is to come."""
+        ...
+
+    def preload(self, items: list[Any]) -> None:
+        """Begin with items that an earlier run had sent."""
+        ...
+
     def offer(self) -> None:
         """Let senders know of any room: the receiver is about to sleep."""
         ...

@@ -249,6 +249,20 @@ class Link:
                 if self._budget is not None:
                     self._budget.spend(nbytes)
 
+    def look_ahead(self) -> None:
+        """Bring in what waits elsewhere: nothing does."""
+
+    def preload(self, items: list[Any]) -> None:
+        """Begin with items that an earlier run had sent, as many as they are."""
+        for item in items:
+            nbytes = nbytes_of(item) if self._gauge is not None else 0
+            if self._gauge is not None:
+                self._gauge.add(item, nbytes)
+            if self._budget is not None:
+                self._budget.spend(nbytes)
+        self.queue.extend(items)
+        self.sent += len(items)
+
     def next_event(self) -> Event | None:
         """The event whose place in the stream has come, taken out of its lane."""
         if self.events and self.events[0][0] <= self.removed:

@@ -70,6 +70,23 @@ class Merge(Node):
         self.dropped.clear()
         self.ended.clear()
 
+    def get_state(self) -> Any:
+        """What it has dropped, and what its policy keeps."""
+        # Which streams have ended is told again: their senders end them again.
+        return dict(self.dropped), self.get_kept()
+
+    def set_state(self, state: Any) -> None:
+        """Go on from a state."""
+        dropped, kept = state
+        self.dropped.update(dropped)
+        self.set_kept(kept)
+
+    def get_kept(self) -> Any:
+        """What the policy keeps from item to item; nothing here."""
+
+    def set_kept(self, kept: Any) -> None:
+        """Keep what `get_kept` gave."""
+
 
 class Interleave(Merge):
     """Passes items of all streams as they arrive."""
@@ -110,6 +127,14 @@ class Select(Merge):
         """
         self.selected = self.ports[self._index(index)]
 
+    def get_kept(self) -> str:
+        """The port that is selected."""
+        return self.selected
+
+    def set_kept(self, kept: str) -> None:
+        """Select a port."""
+        self.selected = kept
+
     def process(self, item: Any, port: str) -> Any:
         """Return the item if its stream is selected."""
         if port == self.selected:
@@ -135,6 +160,14 @@ class CombineLatest(Merge):
         """Forget an earlier run."""
         super().initialize(ctx)
         self._latest.clear()
+
+    def get_kept(self) -> dict[str, Any]:
+        """The newest item of each stream."""
+        return dict(self._latest)
+
+    def set_kept(self, kept: dict[str, Any]) -> None:
+        """Take these for the newest items."""
+        self._latest.update(kept)
 
     def process(self, item: Any, port: str) -> Any:
         """Return the newest items, or None while a stream has given none."""
@@ -180,6 +213,16 @@ class Buffered(Merge):
         super().initialize(ctx)
         for queue in self._queues:
             queue.clear()
+
+    def get_kept(self) -> dict[str, list[Any]]:
+        """What waits for a partner, by port."""
+        return {port: list(queue) for port, queue in self.waiting.items()}
+
+    def set_kept(self, kept: dict[str, list[Any]]) -> None:
+        """Let these wait for a partner."""
+        # Into the queues that are there: generated code looks at them.
+        for port, items in kept.items():
+            self.waiting[port].extend(items)
 
     def room(self, port: str) -> int:
         """Until the port has ``max_items`` waiting; without end once no partner can come."""
@@ -321,3 +364,19 @@ def make_merge(policy: str, count: int, **options: Any) -> Merge:
     except TypeError:
         names = ", ".join(options)
         raise ValueError(f"merge policy {policy!r} does not take {names}") from None
+
+
+def merge(policy: str = "interleave", inputs: int = 2, **options: Any) -> Merge:
+    """Merges streams that come in by the ports ``in_0``, ``in_1`` and so on.
+
+    Args:
+        policy: ``interleave`` (arrival), ``zip`` (index), ``sync`` (pts),
+            ``combine_latest``, ``concat`` (whole streams in order) or ``select``.
+        inputs: number of streams.
+        options: of the policy: ``max_items`` of ``zip`` and ``sync``, ``tolerance``
+            and ``timeout`` of ``sync``, ``initial`` of ``select``.
+
+    Raises:
+        ValueError: there is no such policy, or it does not take an option.
+    """
+    return make_merge(policy, inputs, **options)

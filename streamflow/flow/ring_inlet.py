@@ -159,6 +159,15 @@ class RingInlet:
             self.events.insert(behind, (0, event))
         return bool(values)
 
+    def look_ahead(self) -> None:
+        """Bring in what waits in the ring, so that `events` shows what is to come."""
+        self._fetch()
+
+    def preload(self, items: list[Any]) -> None:
+        """Begin with items that an earlier run had sent; nobody has sent them in this one."""
+        self.queue.extend(items)
+        self._sent_before += len(items)
+
     def take(self, count: int) -> list[Any]:
         """Take up to ``count`` items that wait, none beyond the next event's place."""
         if not self.queue and not self.events:

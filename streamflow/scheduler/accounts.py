@@ -81,6 +81,7 @@ class Accounts:
             received=counts.received[id],
             emitted=counts.emitted[id],
             failed=counts.failed[id] + self._failed[id],
+            retried=self._ledgers[id].retried[id],
             dropped=dropped,
             time=self._ledgers[id].histogram(id).snapshot(),
             memory=self._memory[id].lent,
@@ -162,11 +163,16 @@ def _joined(halves: Sequence[EdgeReport]) -> EdgeReport:
     # What a process that has died had sent since it last told of it shows at the other end.
     sent = max(sum(half.sent for half in halves), received + dropped.total())
     sender = next((half for half in halves if half.max_items is not None), EdgeReport())
+    in_flight = max(0, sent - received - dropped.total())
+    if sender.max_items is not None and in_flight > sender.max_items:
+        # More than the link holds: the target has taken the others since it last told.
+        received += in_flight - sender.max_items
+        in_flight = sender.max_items
     return EdgeReport(
         sent=sent,
         received=received,
         dropped=dict(dropped),
-        in_flight=max(0, sent - received - dropped.total()),
+        in_flight=in_flight,
         credits=sender.credits,
         max_items=sender.max_items,
         bytes=sender.bytes,
@@ -193,7 +199,8 @@ def summed(past: Snapshot, present: Snapshot, crossing: Container[str]) -> Snaps
         id: _added(past.nodes.get(id, NodeReport()), present.nodes.get(id, NodeReport()))
         for id in {**past.nodes, **present.nodes}
     }
-    return replace(present, nodes=nodes, edges=edges)
+    rss_peak = max(past.rss_peak, present.rss_peak)
+    return replace(present, nodes=nodes, edges=edges, rss_peak=rss_peak)
 
 
 def _added(past: NodeReport, present: NodeReport) -> NodeReport:
@@ -203,6 +210,7 @@ def _added(past: NodeReport, present: NodeReport) -> NodeReport:
         received=past.received + present.received,
         emitted=past.emitted + present.emitted,
         failed=past.failed + present.failed,
+        retried=past.retried + present.retried,
         dropped=dict(dropped),
     )
 

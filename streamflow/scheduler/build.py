@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Any, Final, Protocol
 
+from streamflow import pickling
 from streamflow.context import NodeContext
 from streamflow.events import Event
 from streamflow.flow.ends import ReceivingEnd, SendingEnd
@@ -16,10 +18,11 @@ from streamflow.flow.outlet import Outlet
 from streamflow.graph import Edge, Queue
 from streamflow.node import Node
 from streamflow.ports import Video
+from streamflow.scheduler.cut import Cutter, Kept
 from streamflow.scheduler.driver import Driver
 from streamflow.scheduler.inlet import Inlet
 from streamflow.scheduler.place import Consumer
-from streamflow.scheduler.plan import Plan
+from streamflow.scheduler.plan import Plan, SegmentPlan
 from streamflow.scheduler.segment import Segment
 from streamflow.scheduler.window import Gate
 
@@ -38,12 +41,16 @@ class Options:
         outlets: whether unconnected ports may be read while it runs.
         max_bytes: bound on what waits on all links together.
         exact: time and check every item.
+        cuts: whether checkpoints are taken.
+        cut_items: ask for one after so many items of a source.
     """
 
     collect: bool = False
     outlets: bool = False
     max_bytes: int | None = None
     exact: bool = False
+    cuts: bool = False
+    cut_items: int | None = None
 
 
 class RemoteOutlet(SendingEnd, Protocol):
@@ -87,6 +94,7 @@ class Machine:
         links: by edge, those that are received from here.
         outlets: by (node, port).
         results: what was collected.
+        places: numbers of results, where checkpoints are taken.
         ends: links that lead to other processes.
     """
 
@@ -102,6 +110,7 @@ class Machine:
         self.plan, self.gate = plan, Gate()
         self.instances, self.contexts = instances, contexts
         self.results: list[Any] = []
+        self.places = count()
         self.links: dict[Edge, ReceivingEnd] = {}
         self.outlets: dict[tuple[str, str], Outlet] = {}
         self._consumers: dict[tuple[str, str], list[Consumer]] = {}
@@ -109,22 +118,7 @@ class Machine:
         self._shared: dict[Edge, bool] = {}
         self.ends = ends
         self._connect(options, ends)
-        self.drivers = [
-            Driver(
-                Segment(
-                    segment,
-                    plan.graph.nodes,
-                    instances,
-                    contexts,
-                    self._consumers,
-                    self.gate,
-                    self.results,
-                    self.is_shared,
-                ),
-                exact=options.exact,
-            )
-            for segment in plan.segments
-        ]
+        self.drivers = [self._driver(segment, options) for segment in plan.segments]
         self._home = {id: driver for driver in self.drivers for id in driver.segment.plan.nodes}
         for edge, link in self.links.items():
             driver = self._home[edge.target]
@@ -133,6 +127,31 @@ class Machine:
         for (id, port), link in ends.inputs.items():
             link.arrived = self._home[id].segment.arrived
             self._home[id].inlets.append(Inlet(link, id, port, None))
+
+    def _driver(self, segment: SegmentPlan, options: Options) -> Driver:
+        kept = Kept(self.results, self.places) if options.cuts else None
+        made = Segment(
+            segment,
+            self.plan.graph.nodes,
+            self.instances,
+            self.contexts,
+            self._consumers,
+            self.gate,
+            self.results if kept is None else kept,
+            self.is_shared,
+        )
+        driver = Driver(made, exact=options.exact)
+        if kept is not None:
+            driver.cutter = Cutter(made, driver.inlets, options.cut_items)
+            driver.cutter.kept = kept
+        return driver
+
+    def restore(self, results: list[tuple[int, bytes]]) -> None:
+        """Begin with results of an earlier run, in the order in which they came."""
+        pairs = sorted(results)
+        self.results[:] = [pickling.loads(data) for _, data in pairs]
+        for _ in zip(pairs, self.places, strict=False):
+            pass  # their places are taken
 
     def _connect(self, options: Options, ends: Ends) -> None:
         budget = ends.budget
@@ -184,7 +203,7 @@ class Machine:
         """Let items be injected at a port, over the link."""
         driver = self._home[id]
         link = Link(f"inject -> {id}.{port}", arrived=driver.segment.arrived)
-        inlet = Inlet(link, id, port, None, lasting)
+        inlet = Inlet(link, id, port, None, lasting, marks=False)
         driver.inlets.append(inlet)
         driver.segment.arrived.wake()
         return inlet, link

@@ -10,17 +10,20 @@ import asyncio
 import copy
 import inspect
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 from streamflow.context import NodeContext
 from streamflow.events import Event
 from streamflow.graph import ERROR_PORT, GraphNode
 from streamflow.node import Kind, Node, Out, kind_of, shape_of
+from streamflow.scheduler.circuit import Circuit
 from streamflow.scheduler.failure import node_error
 from streamflow.scheduler.guard import CallTimeout, Guard, limited
+from streamflow.scheduler.retrying import Retrying
 
 
 class Concurrent(Node):
@@ -32,6 +35,7 @@ class Concurrent(Node):
 
     Attributes:
         failed: items lost to an error that did not end the run.
+        wrapped: the node itself.
     """
 
     is_streaming = True
@@ -39,17 +43,24 @@ class Concurrent(Node):
     def __init__(self, wrapped: GraphNode, nodes: list[Node]) -> None:
         # ClassVars of the base: it has the ports of what it wraps.
         self.inputs, self.outputs = wrapped.shape.inputs, wrapped.shape.outputs  # type: ignore[misc]
-        self.failed = 0
+        self.failed = self._turn = 0
+        self.wrapped = wrapped.node
         self._id, self._options = wrapped.id, wrapped.options
         self._kind, self._takes_port = wrapped.shape.kind, wrapped.shape.takes_port
         self._nodes = nodes
         self._each = list({id(node): node for node in nodes}.values())
         self._contexts: dict[int, NodeContext] = {}
         self._threads: ThreadPoolExecutor | None = None
+        self._retrying: Retrying | None = None
+        self._circuit: Circuit | None = None
+
+    def harden(self, retrying: Retrying | None, circuit: Circuit | None) -> None:
+        """Take what makes calls again, and what lets none through: one for all instances."""
+        self._retrying, self._circuit = retrying, circuit
 
     async def initialize(self, ctx: NodeContext) -> None:
         """Initialize each instance, with a context of its own."""
-        self.failed = 0
+        self.failed = self._turn = 0
         if not self._kind.is_async:
             self._threads = ThreadPoolExecutor(len(self._nodes), f"streamflow {self._id}")
         for node in self._each:
@@ -63,7 +74,7 @@ class Concurrent(Node):
         """Call for each item; emit what the calls give, in the order of the items."""
         calls: deque[asyncio.Task[list[Any]]] = deque()
         reading: asyncio.Task[Any] | None = asyncio.create_task(_next(items))
-        number = 0
+        border: Border | None = None
         try:
             while reading is not None or calls:
                 waiting: set[asyncio.Task[Any]] = {calls[0]} if calls else set()
@@ -74,28 +85,47 @@ class Concurrent(Node):
                     for result in calls.popleft().result():
                         yield result
                 if reading is not None and reading.done() and len(calls) < len(self._nodes):
-                    item = reading.result()
-                    reading = None if item is _END else asyncio.create_task(_next(items))
-                    if item is not _END:
-                        # At most `width` are under way and they end in order, so
-                        # this instance has returned from its last call.
-                        node = self._nodes[number % len(self._nodes)]
-                        calls.append(asyncio.create_task(self._call(node, item)))
-                        number += 1
+                    item, reading = reading.result(), None
+                    if isinstance(item, Border):
+                        border = item
+                    elif item is not _END:
+                        reading = asyncio.create_task(_next(items))
+                        calls.append(asyncio.create_task(self._call(self._next_node(), item)))
+                if border is not None and not calls:
+                    border.reached()
+                    border, reading = None, asyncio.create_task(_next(items))
         finally:
             under_way = [*calls, *([reading] if reading is not None else [])]
             for task in under_way:
                 task.cancel()
             await asyncio.gather(*under_way, return_exceptions=True)
 
+    def _next_node(self) -> Node:
+        # At most `width` calls are under way and they end in order, so this
+        # instance has returned from its last one.
+        node = self._nodes[self._turn % len(self._nodes)]
+        self._turn += 1
+        return node
+
+    def get_state(self) -> tuple[int, list[Any]]:
+        """Whose turn it is, and the state of each instance."""
+        return self._turn % len(self._nodes), [node.get_state() for node in self._each]
+
+    def set_state(self, state: tuple[int, list[Any]]) -> None:
+        """Go on from a state."""
+        self._turn, states = state
+        for node, own in zip(self._each, states, strict=True):
+            if own is not None:
+                node.set_state(own)
+
     async def _call(self, node: Node, item: Any) -> list[Any]:
         arguments = (item, next(iter(self.inputs))) if self._takes_port else (item,)
         try:
-            results = await self._results(node, arguments)
+            results = await self._tried(node, partial(self._passed, node, arguments))
         except Exception as error:
             made = node_error(self._id, "process", error, item)
             if self._options.error == "fail":
-                raise made from error
+                raise made from made.__cause__
             self.failed += 1
             made.item = item
             results = [Out(ERROR_PORT, made)] if self._options.error == "route" else []
@@ -104,12 +134,35 @@ class Concurrent(Node):
         emitted.clear()
         return before + results
 
+    async def _tried(self, node: Node, call: Callable[[], Awaitable[list[Any]]]) -> list[Any]:
+        """What a call gives, made again if it fails and the node asks for that."""
+        if self._retrying is None:
+            return await call()
+        results: list[Any] = await self._retrying.call(partial(self._undone, node, call))
+        return results
+
+    async def _undone(self, node: Node, call: Callable[[], Awaitable[list[Any]]]) -> list[Any]:
+        try:
+            return await call()
+        except BaseException:
+            # Of a reentrant node nobody can tell what another of its calls has emitted.
+            if len(self._each) == len(self._nodes):
+                self._contexts[id(node)].emitted.clear()
+            raise
+
+    async def _passed(self, node: Node, arguments: tuple[Any, ...]) -> list[Any]:
+        """What a call gives that the circuit, if there is one, lets through."""
+        if self._circuit is None:
+            return await self._results(node, arguments)
+        with self._circuit.call():
+            return await self._results(node, arguments)
+
     async def _results(self, node: Node, arguments: tuple[Any, ...]) -> list[Any]:
         timeout = self._options.timeout
         if self._kind.is_async:
             try:
                 async with asyncio.timeout(timeout):
-                    return await _collect(node.process, self._kind, arguments)
+                    return await _collect(node.process, self._kind, *arguments)
             except TimeoutError:
                 if timeout is None:
                     raise
@@ -119,13 +172,14 @@ class Concurrent(Node):
             process = limited(process, self._kind, timeout, Guard())
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(
-            self._threads, _collect_plain, process, self._kind, arguments
+            self._threads, _collect_plain, process, self._kind, *arguments
         )
 
     async def flush(self) -> AsyncIterator[Any]:
         """Flush each instance."""
         for node in self._each:
-            for item in await _collect(node.flush, kind_of(node.flush), ()):
+            call = partial(_collect, node.flush, kind_of(node.flush))
+            for item in await self._tried(node, call):
                 yield item
 
     def on_event(self, event: Event) -> None:
@@ -172,17 +226,28 @@ async def _next(items: AsyncIterator[Any]) -> Any:
     return await anext(items, _END)
 
 
-async def _collect(call: Callable[..., Any], kind: Kind, arguments: tuple[Any, ...]) -> list[Any]:
+async def _collect(call: Callable[..., Any], kind: Kind, *arguments: Any) -> list[Any]:
     if kind is Kind.ASYNC_GENERATOR:
         return [item async for item in call(*arguments)]
     if kind is Kind.ASYNC:
         return [await call(*arguments)]
-    return _collect_plain(call, kind, arguments)
+    return _collect_plain(call, kind, *arguments)
 
 
-def _collect_plain(call: Callable[..., Any], kind: Kind, arguments: tuple[Any, ...]) -> list[Any]:
+def _collect_plain(call: Callable[..., Any], kind: Kind, *arguments: Any) -> list[Any]:
     result = call(*arguments)
     return list(result) if kind is Kind.GENERATOR else [result]
+
+
+class Border:
+    """Stands between two items: those before it are to leave before those behind it begin.
+
+    Args:
+        reached: called when they have.
+    """
+
+    def __init__(self, reached: Callable[[], None]) -> None:
+        self.reached = reached
 
 
 _END: Final = object()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from streamflow.errors import NodeError
 from streamflow.scheduler.part import Part
@@ -38,6 +38,30 @@ async def first_failure(parts: Sequence[Part]) -> BaseException | None:
                 for part in parts:
                     part.cancel()
     return failure
+
+
+async def ended_by(
+    parts: Sequence[Part], deadline: float | None, late: Callable[[], Exception]
+) -> BaseException | None:
+    """Wait until all parts have ended; those that have not by the deadline are ended.
+
+    Args:
+        parts: of the execution.
+        deadline: in the time of the running loop, or None.
+        late: makes the failure in that case.
+    """
+    if deadline is None:
+        return await first_failure(parts)
+    ending = asyncio.ensure_future(first_failure(parts))
+    left = deadline - asyncio.get_running_loop().time()
+    await asyncio.wait([ending], timeout=max(left, 0.0))
+    if ending.done():
+        return ending.result()
+    for part in parts:
+        part.gate(closed=False)
+        part.cancel()
+    await asyncio.wait([ending])
+    return late()
 
 
 async def cleanup(parts: Sequence[Part], order: Sequence[str]) -> list[NodeError]:

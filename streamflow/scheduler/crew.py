@@ -18,6 +18,7 @@ from streamflow.flow.ring_outlet import RingOutlet
 from streamflow.graph import Queue
 from streamflow.ipc.shared import SharedPool
 from streamflow.ipc.wire import Wire
+from streamflow.metrics import ProcessReport
 from streamflow.node import Node
 from streamflow.scheduler.assignment import (
     Assignment,
@@ -35,6 +36,7 @@ from streamflow.scheduler.local import Local
 from streamflow.scheduler.part import About, Mended
 from streamflow.scheduler.plan import Plan
 from streamflow.scheduler.remote import PATIENCE, Remote
+from streamflow.usage import resident
 
 logger: Final = logging.getLogger("streamflow.process")
 
@@ -257,6 +259,10 @@ class Crew:
                 self.remotes[0].fail(error)
                 return
 
+    def processes(self) -> tuple[ProcessReport, ...]:
+        """What memory each worker holds."""
+        return tuple(map(_process_report, self.remotes))
+
     async def _feed(self, crossing: Crossing, outlet: RingOutlet) -> None:
         outlet.send_event(Start())
         try:
@@ -306,6 +312,19 @@ def _check_sources(plan: Plan) -> None:
 async def _collect(inlet: RingInlet, results: list[Any]) -> None:
     async for item in read(inlet):
         results.append(item)  # noqa: PERF401 - whoever watches sees them come
+
+
+def _process_report(remote: Remote) -> ProcessReport:
+    worker, told = remote._worker, remote.snapshot(0.0)
+    rss = resident(worker.pid) if worker is not None else 0
+    return ProcessReport(
+        remote.process.name,
+        tuple(sorted(remote.nodes)),
+        rss,
+        # Its peak is as old as what it last told.
+        max(rss, told.rss_peak),
+        remote.restarts,
+    )
 
 
 def _crossings(plan: Plan, options: Options, inputs: Inputs) -> list[Crossing]:

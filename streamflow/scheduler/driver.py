@@ -7,17 +7,21 @@ gate and at its links; within a window only generated code runs.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from asyncio import _get_running_loop
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, cast
 
 from streamflow.errors import NodeError
-from streamflow.events import End, Event, Start
+from streamflow.events import End, Event, Marker, Start
 from streamflow.flow.merge import ALL, Merge
+from streamflow.node import Node
+from streamflow.scheduler.cut import Cutter
 from streamflow.scheduler.failure import node_error
 from streamflow.scheduler.flush import flush_node
-from streamflow.scheduler.inlet import Inlet, iterate
+from streamflow.scheduler.inlet import Inlet, Tally
 from streamflow.scheduler.runner import Runner
 from streamflow.scheduler.segment import Entry, Segment
+from streamflow.scheduler.stream import stream
 from streamflow.scheduler.window import LARGEST, Window
 
 MANY: Final = 4
@@ -30,6 +34,9 @@ class Driver:
     Args:
         segment: what to drive.
         exact: time and check every item, not one in 64.
+
+    Attributes:
+        cutter: takes its part of checkpoints; None where there are none.
     """
 
     def __init__(self, segment: Segment, *, exact: bool = False) -> None:
@@ -42,7 +49,8 @@ class Driver:
         self.runner = Runner(segment, exact=exact)
         self._task: asyncio.Task[Any] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._pulling = self._started = False
+        self._pulling = self._started = self._resting = False
+        self.cutter: Cutter | None = None
 
     def compile(self) -> None:
         """Compile the entries that the segment's own input needs."""
@@ -64,8 +72,12 @@ class Driver:
         self._task, self._loop = asyncio.current_task(), asyncio.get_running_loop()
         self.runner.task = self._task
         try:
-            await self._feed()
-            await self._finish()
+            if self.cutter is not None and self.cutter.was_finished:
+                self._start()
+                self._close()
+            else:
+                await self._feed()
+                await self._finish()
         finally:
             self.finished = True
             self.segment.guard.stop()
@@ -73,10 +85,11 @@ class Driver:
     async def _feed(self) -> None:
         head = self.segment.nodes[self.segment.head]
         process = self.segment.instances[head.id].process
-        if self.inputs is not None or head.shape.is_source:
+        restored = any(inlet.link.queue for inlet in self.inlets if inlet.marks)
+        if self.inputs is not None or head.shape.is_source or restored:
             self._start()  # else it comes over a link
         if head.node.is_streaming:
-            await self._feed_from(process(self._stream()), head.id, None)
+            await self._feed_from(process(stream(self)), head.id, None)
         elif self.inputs is not None:
             await self._feed_from(self.inputs, head.id, next(iter(head.shape.inputs)))
         elif head.shape.is_source:
@@ -98,13 +111,10 @@ class Driver:
 
     async def _slice(self, source: Sequence[Any], entry: Entry) -> None:
         """Feed from a sequence, a slice at a time."""
-        position = 0
+        position = 0 if self.cutter is None else self.cutter.position
         while position < len(source) and not self.stopping:
-            if self.segment.gate.closed:
-                await self._passage()
-            if self.inlets:
-                await self._serve_inlets()
-            size = self.window.size
+            await self._look_up()
+            size = self._size()
             if size == LARGEST:
                 size *= MANY
             batch = source[position : position + size]
@@ -113,20 +123,35 @@ class Driver:
                 await self.runner.batch(entry, batch)
             else:
                 self.runner.batch_plain(entry, batch)
+            if self.cutter is not None:
+                self.cutter.count(len(batch))
             if self.window.turn():
                 await asyncio.sleep(0)
+
+    async def _look_up(self) -> None:
+        """Look at everything but the source: the gate, what is injected, what is asked for."""
+        if self.segment.gate.closed:
+            await self.passage()
+        if self.inlets:
+            await self._serve_inlets()
+        if self.cutter is not None:
+            self.cutter.look()
+
+    def _size(self) -> int:
+        """Items to handle until the next look."""
+        return self.window.size if self.cutter is None else self.cutter.limit(self.window.size)
 
     async def _pull(self, source: Iterator[Any], entry: Entry) -> None:
         """Feed from a plain iterator, a window at a time and no item ahead."""
         times = self.segment.ledger.histogram(self.segment.head)
         add = times.add if self.inputs is None else None
+        if self.cutter is not None:
+            source = Tally(source, self.cutter.count)
+            await source.skip(self._skipped())
         try:
             while not self.stopping:
-                if self.segment.gate.closed:
-                    await self._passage()
-                if self.inlets:
-                    await self._serve_inlets()
-                if not await self.runner.pull(entry, source, self.window.size, add):
+                await self._look_up()
+                if not await self.runner.pull(entry, source, self._size(), add):
                     return
                 if self.window.turn():
                     await asyncio.sleep(0)
@@ -137,23 +162,36 @@ class Driver:
 
     async def _pull_async(self, source: AsyncIterator[Any], entry: Entry) -> None:
         """Feed from an async iterator, item by item."""
+        skipped = self._skipped()
         try:
             while not self.stopping:
-                if self.segment.gate.closed:
-                    await self._passage()
-                await self._serve_inlets()
+                await self._look_up()
                 item = await self._next(source)
                 if item is _NOTHING:
                     return
+                if skipped:
+                    skipped -= 1
+                    continue
                 await self.runner.batch(entry, (item,))
+                if self.cutter is not None and not self.cutter.drains:
+                    self.cutter.count(1)
                 if self.window.turn():
                     await asyncio.sleep(0)
         finally:
             if hasattr(source, "aclose"):
                 await cast("Any", source).aclose()
 
+    def _skipped(self) -> int:
+        """Items to pass over: a checkpoint says that they were taken, the source does not."""
+        if self.cutter is None or self.cutter.drains:
+            return 0
+        head = self.segment.instances[self.segment.head]
+        knows = self.inputs is None and type(head).get_state is not Node.get_state
+        return 0 if knows else self.cutter.position
+
     async def _next(self, source: AsyncIterator[Any]) -> Any:
         self._pulling = True
+        self._resting = self.cutter is not None and not self.cutter.drains
         try:
             return await anext(source)
         except StopAsyncIteration:
@@ -170,26 +208,38 @@ class Driver:
             self.segment.ledger.failed_once(self.segment.head)
             raise node_error(self.segment.head, "process", error) from error
         finally:
-            self._pulling = False
+            self._pulling = self._resting = False
             self.window.rest()
 
     async def _feed_from_links(self) -> None:
-        while not self._ended():
+        while not self.ended():
             if self.segment.gate.closed:
-                await self._passage()
+                await self.passage()
+            if self.cutter is not None:
+                self.cutter.look()
             if not await self._serve_inlets():
-                await self._sleep()
+                await self.sleep()
             elif self.window.turn():
                 await asyncio.sleep(0)
 
-    async def _sleep(self) -> None:
+    async def sleep(self) -> None:
         """Wait until a link brings something that there is room for."""
+        if self.cutter is not None:
+            self.cutter.overtake()
         for inlet in self.inlets:
             inlet.link.offer()
-        await self.segment.arrived.wait(self._has_work)
+        await self._rest(self._has_work)
         self.window.rest()
 
-    def _ended(self) -> bool:
+    async def _rest(self, ready: Callable[[], object]) -> None:
+        """Sleep between two items, until something arrives."""
+        self._resting = self.cutter is not None and not self.cutter.drains
+        try:
+            await self.segment.arrived.wait(ready)
+        finally:
+            self._resting = False
+
+    def ended(self) -> bool:
         return all(inlet.ended for inlet in self.inlets if inlet.lasting)
 
     def _has_work(self) -> bool:
@@ -214,51 +264,35 @@ class Driver:
                 continue  # it takes its input itself
             while (event := inlet.link.next_event()) is not None:
                 busy = True
-                self._handle(inlet, event)
+                self.handle(inlet, event)
             room = self._room(inlet)
             batch = inlet.link.take(min(self.window.size, room)) if room > 0 else None
             if batch:
                 busy = True
+                if inlet.recording is not None and self.cutter is not None:
+                    self.cutter.record(inlet, batch)
                 entry = self.segment.entry(inlet.node, inlet.port, inlet.edge, counted=True)
                 await self.runner.batch(entry, batch, inlet.link)
         return busy
-
-    async def _stream(self) -> AsyncIterator[Any]:
-        """The whole input, for a streaming node."""
-        head, ledger = self.segment.head, self.segment.ledger
-        received = ledger.received_directly(head)
-        source = self._stream_links() if self.inputs is None else iterate(self.inputs)
-        async for item in source:
-            if self.segment.gate.closed:
-                await self._passage()
-            ledger.counts[received] += 1
-            yield item
-
-    async def _stream_links(self) -> AsyncIterator[Any]:
-        while not self._ended():
-            idle = True
-            for inlet in self.inlets:
-                while (event := inlet.link.next_event()) is not None:
-                    idle = False
-                    self._handle(inlet, event)
-                for item in inlet.link.take(1):
-                    idle = False
-                    yield item
-            if idle:
-                await self._sleep()
 
     def _start(self) -> None:
         if not self._started:
             self._started = True
             self.segment.announce(self.segment.head, Start(), itself=True)
 
-    def _handle(self, inlet: Inlet, event: Event) -> None:
+    def handle(self, inlet: Inlet, event: Event) -> None:
         """Apply a control event whose place has come."""
         if isinstance(event, End):
             inlet.ended = True
             node = self.segment.instances[inlet.node]
             if isinstance(node, Merge):
                 node.end(inlet.port)
+            if self.cutter is not None:
+                self.cutter.settle()
+            return
+        if isinstance(event, Marker):
+            if self.cutter is not None:
+                self.cutter.on_marker(inlet, event.number)
             return
         if isinstance(event, Start):
             if self._started:
@@ -266,13 +300,15 @@ class Driver:
             self._started = True
         self.segment.announce(inlet.node, event, itself=True)
 
-    async def _passage(self) -> None:
+    async def passage(self) -> None:
         """Wait at the gate; events pass."""
         while self.segment.gate.closed and not self.stopping:
             for inlet in self.inlets:
                 while (event := inlet.link.next_event()) is not None:
-                    self._handle(inlet, event)
-            await self.segment.arrived.wait(self._may_pass)
+                    self.handle(inlet, event)
+            if self.cutter is not None:
+                self.cutter.overtake()
+            await self._rest(self._may_pass)
         self.window.rest()
 
     def _may_pass(self) -> bool:
@@ -284,19 +320,42 @@ class Driver:
     async def _finish(self) -> None:
         """Flush the nodes, each after those that feed it; then end the links."""
         await self._serve_inlets()
+        if self.cutter is not None:
+            self.cutter.look()
         for id, node in self.segment.nodes.items():
             if node.shape.flush is not None:
                 await flush_node(self.segment, id, self.runner)
+        if self.cutter is not None:
+            self.cutter.end()
+        self._close()
+
+    def _close(self) -> None:
         # Before its links end: who reads the last item must find it finished.
         self.finished = True
         for link in self.segment.links:
             link.close()
+
+    def ask(self, number: int) -> None:
+        """Take a cut at the next border between two items. From any thread."""
+        if self._loop is None or self._loop is _get_running_loop():
+            self._ask(number)
+        elif not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._ask, number)
+
+    def _ask(self, number: int) -> None:
+        if self.cutter is None:
+            return
+        self.cutter.ask(number)
+        if self._resting:
+            self.cutter.look()
+        self.segment.arrived.wake()  # a node that drains first waits for it
 
     def stop(self) -> None:
         """End a source: no further item is asked of it. From any thread."""
         self.stopping = True
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._stop_pulling)
+        self.segment.pauses.end()
         self.segment.arrived.wake()
 
     def _stop_pulling(self) -> None:

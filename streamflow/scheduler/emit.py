@@ -16,6 +16,7 @@ from streamflow.scheduler.chunk import Step, Writer
 from streamflow.scheduler.join import write_join
 from streamflow.scheduler.ledger import Delivery, FlowId, Ledger, Loss
 from streamflow.scheduler.place import Consumer, Consumers, Item, Place, count_feeders
+from streamflow.scheduler.write_again import write_call, write_generator
 
 MAX_LOOPS: Final = 8
 MAX_INDENT: Final = 20
@@ -128,7 +129,9 @@ class Emitter:
         """Whether processing an item from a node on has to await anything."""
         key = (node, calls)
         if key not in self._awaits:
-            self._awaits[key] = (calls and self.nodes[node].shape.kind.is_async) or any(
+            # A retry waits before it calls again.
+            waits = self.nodes[node].shape.kind.is_async or self.nodes[node].options.retry
+            self._awaits[key] = (calls and bool(waits)) or any(
                 consumer.awaits or (consumer.target is not None and self.awaits(consumer.target))
                 for port in self.nodes[node].outputs
                 for consumer in self.consumers.get((node, port), ())
@@ -202,7 +205,10 @@ class Emitter:
         )
         if self.nodes[node].shape.kind.is_generator:
             # What it was given says nothing of what it yields: that is counted.
-            self._call_generator(node, port, step, place)
+            if self.nodes[node].options.retry is None:
+                self._call_generator(node, port, step, place)
+            else:
+                write_generator(self, port, step, place)
         else:
             self._call_function(node, port, step, item.flow, place)
 
@@ -214,7 +220,9 @@ class Emitter:
         call = f"{result} = {wait}{self.call(node, port, step.variable)}"
         twin = self.timed(node, call, result)
         minus = (step.lost, step.failed) if options.error == "fail" else (step.lost,)
-        if options.error == "fail":
+        if options.retry is not None:
+            write_call(self, port, step, result, place.indent, call, twin)
+        elif options.error == "fail":
             self.writer.mark(step, add(place.indent, call, twin))
         else:
             add(place.indent, "try:")

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from streamflow.errors import NodeError, NodeTimeoutError
 from streamflow.scheduler.guard import CallTimeout
+from streamflow.scheduler.retrying import GaveUp
 
 MAX_REPR: Final = 120
 MAX_ITEMS: Final = 16
@@ -47,17 +48,37 @@ def node_error(node: str, phase: str, error: BaseException, item: Any = None) ->
     Args:
         node: its id.
         phase: what it was doing.
-        error: what it raised; the cause of what is returned.
+        error: what it raised; the cause of what is returned. A `GaveUp` stands
+            for the last error, and tells of those before.
         item: what it had in hand, if anything.
     """
+    if isinstance(error, GaveUp):
+        made = node_error(node, phase, error.error, item)
+        made.retries = error.retries
+        for number, tried in enumerate(error.earlier, error.retries - len(error.earlier) + 1):
+            made.add_note(f"try {number} failed: {_sentence(tried)}")
+        return made
     kind = NodeTimeoutError if isinstance(error, CallTimeout) else NodeError
     made = kind(
         node,
         phase,
         type(error).__name__,
-        str(error) or repr(error),
+        _message(error),
         "".join(traceback.format_exception(error)),
         None if item is None else summarize(item),
     )
     made.__cause__ = error
     return made
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error) or repr(error)
+    except Exception:  # what raised it can be wrong in more than one way
+        return "its message cannot be had"
+
+
+def _sentence(error: Exception) -> str:
+    """Type and message of an error, in a line."""
+    text = traceback.format_exception_only(error)[0].rstrip()
+    return text if len(text) <= MAX_REPR else f"{text[:MAX_REPR]}…"

@@ -24,14 +24,18 @@ class CallTimeout(TimeoutError):
     """A node's call took longer than its timeout."""
 
 
+class OddResult(TypeError):
+    """A call returned what cannot be meant; another try would return the same."""
+
+
 def refuse(name: str, result: Any) -> None:
     """Raise the error that says what a call should not have returned."""
     if isinstance(result, Out):
-        raise TypeError(f"it emitted to port {result.port!r}, but has only 'out'")
+        raise OddResult(f"it emitted to port {result.port!r}, but has only 'out'")
     if inspect.iscoroutine(result):
         result.close()
     kind = type(result).__name__.replace("_", " ")
-    raise TypeError(
+    raise OddResult(
         f"process returned a {kind} object; make {name}'s process itself "
         f"{'a coroutine function' if kind == 'coroutine' else 'a generator function'}"
     )

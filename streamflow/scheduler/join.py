@@ -58,6 +58,7 @@ def _chain(emitter: Emitter, consumer: Consumer) -> list[Edge] | None:
         simple = (
             target.shape.kind in (Kind.PLAIN, Kind.ASYNC)
             and target.options.error == "fail"
+            and target.options.retry is None
             and list(target.outputs) == ["out"]
             and target.id not in emitter.emits
             and emitter.fed[target.id] == 1

@@ -69,6 +69,8 @@ class Ledger:
         deliveries: to nodes.
         losses: of nodes, other than to failures.
         failures: (node, counter of items it failed on).
+        broken: items that broke off otherwise, by node and reason.
+        retried: calls that were made again, by node.
         copied: bytes copied for an edge.
     """
 
@@ -79,6 +81,7 @@ class Ledger:
     losses: list[Loss] = field(default_factory=list[Loss])
     failures: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
     broken: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
+    retried: Counter[str] = field(default_factory=Counter[str])
     times: dict[str, Histogram] = field(default_factory=dict[str, Histogram])
     copied: dict[Edge, int] = field(default_factory=lambda: defaultdict(int))
 
@@ -134,6 +137,7 @@ class Ledger:
             self.losses[:],
             self.failures[:],
             self.broken.copy(),
+            self.retried.copy(),
             {node: histogram.copy() for node, histogram in self.times.items()},
             dict(self.copied),
         )

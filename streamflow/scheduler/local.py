@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from streamflow.clock import Clock
@@ -15,9 +15,12 @@ from streamflow.metrics import Stall
 from streamflow.node import Node
 from streamflow.scheduler.accounts import reports, unbalanced
 from streamflow.scheduler.build import Ends, Machine, Options
+from streamflow.scheduler.cut import Share
 from streamflow.scheduler.deadlock import all_wait
+from streamflow.scheduler.driver import Driver
 from streamflow.scheduler.inlet import Inlet
 from streamflow.scheduler.part import About, Snapshot
+from streamflow.scheduler.partake import Partaking, call
 from streamflow.scheduler.plan import Plan
 from streamflow.scheduler.stall import Overdue
 from streamflow.scheduler.supervise import Supervisor
@@ -78,6 +81,7 @@ class Local:
         self._supervisor = Supervisor(
             self.machine, stall_after=stall_after, overdue=overdue, stalled=stalled
         )
+        self.partaking = Partaking(self.machine, self._at_home)
         self._injections: dict[tuple[str, str], tuple[Inlet, Link]] = {}
         self._open_inputs(options, inputs)
 
@@ -91,6 +95,9 @@ class Local:
                 for port in head.shape.inputs:
                     injection = self.machine.add_inlet(head.id, port, lasting=True)
                     self._injections[head.id, port] = injection
+
+    async def _at_home(self, driver: Driver, function: Callable[[], None]) -> None:
+        await self._supervisor.placement(driver).call(call(function))
 
     @property
     def initialized(self) -> set[str]:
@@ -106,6 +113,22 @@ class Local:
 
     async def initialize(self) -> None:
         await self._supervisor.initialize()
+
+    def listen(self, tell: Callable[[Share], None], due: Callable[[], None]) -> None:
+        self.partaking.listen(tell, due)
+
+    def ask(self, number: int, names: Collection[str]) -> None:
+        self.partaking.ask(number, names)
+
+    async def restore(self, shares: Mapping[str, Share]) -> None:
+        for driver in self.machine.drivers:
+            share = shares.get(driver.segment.head)
+            for node, port in share.injected if share is not None else ():
+                self._injection(node, port)
+        await self.partaking.restore(shares)
+
+    async def rehearse(self) -> None:
+        await self.partaking.rehearse()
 
     def launch(self) -> None:
         self._supervisor.launch()

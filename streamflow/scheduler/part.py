@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from streamflow.errors import NodeError
 from streamflow.events import Event
 from streamflow.metrics import EdgeReport, NodeReport, Stall
+from streamflow.scheduler.cut import Share
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class Snapshot:
         finished: nodes whose stream has ended.
         turns: how often its segments have looked up; it stands where nothing moves.
         waits: whether all of them wait for others.
+        rss_peak: the most bytes of its process that were in memory, where it has one.
     """
 
     nodes: Mapping[str, NodeReport] = field(default_factory=dict[str, NodeReport])
@@ -47,6 +49,7 @@ class Snapshot:
     finished: frozenset[str] = frozenset()
     turns: int = 0
     waits: bool = False
+    rss_peak: int = 0
 
 
 class Mended(NamedTuple):
@@ -74,6 +77,30 @@ class Part(Protocol):
 
         Raises:
             NodeError: one failed; all have returned.
+        """
+        ...
+
+    def listen(self, tell: Callable[[Share], None], due: Callable[[], None]) -> None:
+        """Let shares in checkpoints go to ``tell``, wishes for one to ``due``; from any thread."""
+        ...
+
+    def ask(self, number: int, names: Collection[str]) -> None:
+        """Ask the segments with these heads for their shares in a checkpoint."""
+        ...
+
+    async def restore(self, shares: Mapping[str, Share]) -> None:
+        """Go on from a checkpoint, by heads of segments.
+
+        Raises:
+            CheckpointError: a node does not take its state.
+        """
+        ...
+
+    async def rehearse(self) -> None:
+        """See that every node can tell its state.
+
+        Raises:
+            CheckpointError: one cannot; it is named.
         """
         ...
 

@@ -161,4 +161,5 @@ class Runner:
         self._segment.abandon(error, None)
         if isinstance(error, DeadlockError):
             raise error
-        raise self._segment.explain_error(error) from error
+        made = self._segment.explain_error(error)
+        raise made from made.__cause__

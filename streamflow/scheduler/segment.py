@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from time import perf_counter
 from types import MethodType
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from streamflow.context import NodeContext
 from streamflow.copies import SEGMENT
@@ -23,15 +23,27 @@ from streamflow.flow.ends import SendingEnd
 from streamflow.flow.merge import Merge, Zip
 from streamflow.flow.signal import Signal
 from streamflow.graph import ERROR_PORT, Edge, GraphNode
-from streamflow.node import Node, Out
+from streamflow.node import Kind, Node, Out
+from streamflow.scheduler.again import Again
 from streamflow.scheduler.chunk import Chunk
+from streamflow.scheduler.circuit import Circuit, breaking
+from streamflow.scheduler.concurrent import Concurrent
 from streamflow.scheduler.emit import Emitter
 from streamflow.scheduler.failure import node_error
 from streamflow.scheduler.guard import ODD, Guard, limited, refuse, timed, timed_async
 from streamflow.scheduler.ledger import Ledger
 from streamflow.scheduler.place import Consumers
 from streamflow.scheduler.plan import SegmentPlan
+from streamflow.scheduler.retrying import GaveUp, Pauses, Retrying
 from streamflow.scheduler.window import Gate
+
+
+class Results(Protocol):
+    """Where what is collected goes."""
+
+    def append(self, item: Any, /) -> None:
+        """Add a result."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -77,6 +89,8 @@ class Segment:
     Attributes:
         arrived: woken when a link brings something, or the gate opens.
         chunks: compiled so far.
+        pauses: between tries of its calls.
+        retrying: what makes calls again, by id of the node.
     """
 
     def __init__(
@@ -87,7 +101,7 @@ class Segment:
         contexts: Mapping[str, NodeContext],
         consumers: Consumers,
         gate: Gate,
-        results: list[Any],
+        results: Results,
         shared: Callable[[Edge], bool],
     ) -> None:
         self.plan, self.head = plan, plan.head
@@ -96,6 +110,10 @@ class Segment:
         self.consumers, self.gate = consumers, gate
         self.ledger, self.arrived, self.guard = Ledger(), Signal(), Guard()
         self.chunks: list[Chunk] = []
+        self.pauses, self._circuits = Pauses(), dict[str, Circuit]()
+        self.retrying: dict[str, Retrying] = {}
+        for id, node in self.nodes.items():
+            self._harden(id, node)
         self._results, self._shared = results, shared
         self._entries: dict[tuple[str, str | None, bool], Entry] = {}
         self._emits = frozenset(
@@ -108,9 +126,24 @@ class Segment:
             for id, node in self.nodes.items()
             if getattr(instances[id].process, "__self__", None) is instances[id]
             and node.options.timeout is None
+            and node.options.breaker is None
         )
         self._told: set[str] = set()
         self._environment: dict[str, Any] | None = None
+
+    def _harden(self, id: str, node: GraphNode) -> None:
+        """Prepare what a node that may fail has asked for: to be tried again, to be left alone."""
+        retry, breaker, circuit = node.options.retry, node.options.breaker, None
+        if breaker is not None:
+            # Contexts are made after segments.
+            circuit = Circuit(breaker, lambda: self.contexts[id].clock.time())
+            self._circuits[id] = circuit
+        if retry is not None:
+            count = partial(self.ledger.retried.update, (id,))
+            self.retrying[id] = Retrying(retry, circuit, self.pauses, count)
+        instance = self.instances[id]
+        if isinstance(instance, Concurrent):
+            instance.harden(self.retrying.get(id), circuit)
 
     @property
     def links(self) -> list[SendingEnd]:
@@ -191,11 +224,15 @@ class Segment:
             f"o{number}": instance,
             f"t{number}": self.ledger.histogram(id).raw.append,
             f"T{number}": self.ledger.histogram(id).add,
-            f"odd{number}": ODD if len(self.nodes[id].outputs) > 1 else ODD | {Out},
+            f"odd{number}": self._odd_of(id),
         }
         if id in self._emits:
             names[f"e{number}"] = self.contexts[id].emitted
             names[f"d{number}"] = partial(self._drain, id)
+        if id in self.retrying:
+            kind = self.nodes[id].shape.kind
+            again = names[f"again{number}"] = self.again(id, self._checked(id), kind)
+            names[f"gather{number}"] = again.gather_async if kind.is_async else again.gather
         if isinstance(instance, Zip):
             names[f"join{number}"] = instance.join
             for index, queue in enumerate(instance.waiting.values()):
@@ -203,10 +240,33 @@ class Segment:
         return names
 
     def _process(self, id: str) -> Callable[..., Any]:
+        process = self._checked(id)
+        return cast("MethodType", process).__func__ if id in self._methods else process
+
+    def _checked(self, id: str) -> Callable[..., Any]:
+        """A node's `process`, with its limit of time and its circuit."""
         node, process = self.nodes[id], self.instances[id].process
         if node.options.timeout is not None:
-            return limited(process, node.shape.kind, node.options.timeout, self.guard)
-        return cast("MethodType", process).__func__ if id in self._methods else process
+            process = limited(process, node.shape.kind, node.options.timeout, self.guard)
+        if id in self._circuits:
+            process = breaking(process, node.shape.kind, self._circuits[id])
+        return process
+
+    def _odd_of(self, id: str) -> frozenset[type[Any]]:
+        return ODD if len(self.nodes[id].outputs) > 1 else ODD | {Out}
+
+    def again(self, id: str, call: Callable[..., Any], kind: Kind) -> Again:
+        """What makes a call of a node again that is to be retried."""
+        return Again(
+            id,
+            call,
+            kind,
+            self.retrying[id],
+            self._odd_of(id),
+            self.contexts[id].emitted,
+            ports=list(self.nodes[id].outputs) != ["out"],
+            fail=partial(self._give_up, id),
+        )
 
     async def passage(self) -> None:
         """Wait while the gate is closed."""
@@ -239,6 +299,12 @@ class Segment:
             return None
         made.item = item
         return Out(ERROR_PORT, made)
+
+    def _give_up(self, id: str, counter: int, last: GaveUp, item: Any) -> Out | None:
+        """What becomes of an item whose last try has failed."""
+        if self.nodes[id].options.error == "fail":
+            raise last
+        return self._failed(counter, id, last, item)
 
     def _no_port(self, id: str, port: str) -> None:
         known = ", ".join(self.nodes[id].outputs)

@@ -99,11 +99,11 @@ class Supervisor:
         waiting: list[Coroutine[Any, Any, None]] = []
         failures: list[Exception] = []
         for id in driver.segment.nodes:
-            instance = self.machine.instances[id]
-            if getattr(instance.cleanup, "__func__", None) is not Node.cleanup:
-                self.initialized.add(id)
+            if id in driver.segment.retrying:
+                waiting.append(self._initialize_again(driver, id))
+                continue
             try:
-                result = instance.initialize(self.machine.contexts[id])
+                result = self._begin(id)
             except Exception as error:  # explained and raised below
                 failures.append(node_error(id, "initialize", error))
                 break
@@ -113,6 +113,27 @@ class Supervisor:
         failures += [result for result in results if isinstance(result, Exception)]
         if failures:
             raise failures[0]
+
+    def _begin(self, id: str) -> Any:
+        """Call `initialize` of a node; its `cleanup` will be called, if it has one."""
+        instance = self.machine.instances[id]
+        if getattr(instance.cleanup, "__func__", None) is not Node.cleanup:
+            self.initialized.add(id)
+        return instance.initialize(self.machine.contexts[id])
+
+    async def _initialize_again(self, driver: Driver, id: str) -> None:
+        """Initialize a node whose calls are retried; each try that failed is cleaned up."""
+
+        async def attempt() -> None:
+            if id in self.initialized:
+                self.initialized.remove(id)
+                await _cleanup(self.machine, id)
+            self.machine.contexts[id].emitted.clear()
+            result = self._begin(id)
+            if inspect.isawaitable(result):
+                await result
+
+        await _await_phase(id, "initialize", driver.segment.retrying[id].call(attempt))
 
     def launch(self) -> None:
         """Start all drivers."""
@@ -207,7 +228,8 @@ async def _await_phase(id: str, phase: str, result: Any) -> None:
     try:
         await result
     except Exception as error:
-        raise node_error(id, phase, error) from error
+        made = node_error(id, phase, error)
+        raise made from made.__cause__
 
 
 async def _cleanup(machine: Machine, id: str) -> None:

@@ -34,6 +34,7 @@ from streamflow.scheduler.local import Local
 from streamflow.scheduler.part import Snapshot
 from streamflow.scheduler.placement import new_event_loop
 from streamflow.scheduler.stall import Overdue
+from streamflow.usage import peak_resident
 
 REPORT_EVERY: Final = 0.25
 """Seconds between two accounts of what a worker has done."""
@@ -216,7 +217,9 @@ class Service:
     def _snapshot(self) -> Snapshot:
         found = self._part.snapshot(self._part.clock.time())
         # What is worked out when it is read is worked out here.
-        return replace(found, nodes=dict(found.nodes), edges=dict(found.edges))
+        return replace(
+            found, nodes=dict(found.nodes), edges=dict(found.edges), rss_peak=peak_resident()
+        )
 
     def on_cancel(self) -> None:
         """End all segments where they stand."""

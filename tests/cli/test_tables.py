@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from streamflow.cli.tables import human_bytes, human_time, print_report
-from streamflow.metrics import EdgeReport, NodeReport, Report, Stall, Times
+from streamflow.cli.tables import print_report
+from streamflow.metrics import EdgeReport, NodeReport, ProcessReport, Report, Stall, Times
+from streamflow.units import human_bytes, human_time
 
 
 def printed(report: Report, width: int = 80) -> str:

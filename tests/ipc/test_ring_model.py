@@ -315,4 +315,4 @@ def test_a_ring_does_what_its_model_does(backend: str) -> None:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_ring_does_what_its_model_does_for_long(backend: str) -> None:
-    run(backend, examples=1500, steps=60)
+    run(backend, examples=600, steps=60)

@@ -47,13 +47,19 @@ def test_the_version_is_the_same_everywhere() -> None:
     assert f"## [{streamflow.__version__}]" in changelog
 
 
-def test_each_node_of_the_library_is_an_entry_point_and_no_other() -> None:
+def test_each_node_of_the_library_is_an_entry_point_and_no_other_but_merges() -> None:
     exported = set(streamflow.nodes.__all__)
 
-    assert set(NODES) == exported
+    assert set(NODES) == exported | {"Merge"}
 
 
-@pytest.mark.parametrize("name", sorted(NODES))
+def test_merges_are_made_by_name_too() -> None:
+    made = streamflow.registry.create("Merge", policy="zip", inputs=3)
+
+    assert list(made.inputs) == ["in_0", "in_1", "in_2"]
+
+
+@pytest.mark.parametrize("name", sorted(NODES.keys() - {"Merge"}))
 def test_an_entry_point_leads_to_the_node_of_its_name(name: str) -> None:
     point = EntryPoint(name, NODES[name], "streamflow.nodes")
 

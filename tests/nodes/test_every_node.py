@@ -1,4 +1,4 @@
-"""What holds for every node of the video, audio and filter families."""
+"""What holds for every node of the basic, video, audio and filter families."""
 
 from __future__ import annotations
 
@@ -11,19 +11,31 @@ from streamflow import nodes
 from streamflow.node import Node
 
 MAKERS: dict[str, Callable[[], Node]] = {
+    "Accumulator": lambda: nodes.Accumulator(2),
+    "Add": nodes.Add,
     "AudioLevel": lambda: nodes.AudioLevel(window=0.5),
+    "Calculator": lambda: nodes.Calculator("add", 1),
     "Chunk": lambda: nodes.Chunk(480),
     "Convert": lambda: nodes.Convert("rgb24"),
     "Crop": lambda: nodes.Crop(2, 2),
+    "Delay": lambda: nodes.Delay(1),
+    "Echo": nodes.Echo,
+    "Filter": lambda: nodes.Filter(bool),
     "FilterGraph": lambda: nodes.FilterGraph("[a][b]hstack[out]"),
     "Flip": lambda: nodes.Flip(vertical=True),
     "FrameRate": lambda: nodes.FrameRate("30000/1001"),
     "Gain": lambda: nodes.Gain(-6),
+    "Logger": nodes.Logger,
+    "Map": lambda: nodes.Map(str),
     "Mix": lambda: nodes.Mix(3),
+    "Multiply": nodes.Multiply,
+    "PassThrough": nodes.PassThrough,
     "Overlay": lambda: nodes.Overlay("{count}"),
     "Resample": lambda: nodes.Resample(16_000),
     "Scale": lambda: nodes.Scale(32),
     "Snapshot": lambda: nodes.Snapshot("a.png"),
+    "Split": lambda: nodes.Split(bool),
+    "TextCollector": nodes.TextCollector,
     "TestAudio": lambda: nodes.TestAudio(frames=1),
     "TestVideo": lambda: nodes.TestVideo(64, 48, frames=1),
     "Waveform": nodes.Waveform,

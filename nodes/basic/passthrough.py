@@ -1,4 +1,4 @@
-"""Nodes for values of any kind."""
+"""What comes goes on."""
 
 from __future__ import annotations
 

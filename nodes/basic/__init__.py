@@ -1,0 +1,1 @@
+"""Nodes for values of any kind."""

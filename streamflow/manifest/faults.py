@@ -1,0 +1,111 @@
+"""Faults: all that is wrong with a manifest, each with where it stands, told at once."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+from streamflow.errors import ManifestError
+
+Where: TypeAlias = tuple[str | int, ...]
+"""A place in a manifest: ``("nodes", 2, "params", "width")``."""
+
+HINTS: Final = 100
+"""Names for which the nearest is looked up: each takes about a millisecond."""
+
+LONGEST: Final = 60
+"""Letters of a value that are shown."""
+
+
+class Faults:
+    """Collects faults.
+
+    Args:
+        source: where the manifest came from, for the error.
+
+    Attributes:
+        spelling: what the text calls a field that we call otherwise, by its place.
+        sections: top-level fields in the order of the text, which faults are told in.
+
+    >>> faults = Faults("a.json")
+    >>> faults.add(("nodes", 2, "params", "width"), "must be an integer")
+    >>> faults.raise_any()
+    Traceback (most recent call last):
+    ...
+    streamflow.errors.ManifestError: a.json: nodes[2].params.width: must be an integer
+    """
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.spelling: dict[Where, str] = {}
+        self.sections: Sequence[str] = ()
+        self._found: list[tuple[Where, str]] = []
+        self._hints = HINTS
+
+    def __bool__(self) -> bool:
+        return bool(self._found)
+
+    def add(self, where: Where, words: str) -> None:
+        """Note a fault."""
+        self._found.append((where, words))
+
+    def hint(self, name: str, known: Iterable[str]) -> str:
+        """``; did you mean 'x'?``, or nothing if no known name is near."""
+        if not self._hints:
+            return ""
+        self._hints -= 1
+        near = difflib.get_close_matches(name[:LONGEST], list(known), 2)
+        return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+
+    def path(self, where: Where) -> str:
+        """A place as people write it, in the words of the text."""
+        path = ""
+        for length, step in enumerate(where, 1):
+            if isinstance(step, int):
+                path += f"[{step}]"
+            else:
+                path += f".{self.spelling.get(where[:length], step)}"
+        return path.removeprefix(".")
+
+    def raise_any(self) -> None:
+        """Tell what was found.
+
+        Raises:
+            ManifestError: there are faults.
+        """
+        if self._found:
+            found = sorted(self._found, key=self._rank)
+            told = dict.fromkeys((self.path(where), words) for where, words in found)
+            raise ManifestError(self.source, tuple(told))
+
+    def _rank(self, fault: tuple[Where, str]) -> tuple[int, int]:
+        where = fault[0]
+        if not where:
+            return (-1, 0)
+        name = self.spelling.get(where[:1], str(where[0]))
+        section = self.sections.index(name) if name in self.sections else len(self.sections)
+        index = where[1] if len(where) > 1 else -1
+        return (section, index if isinstance(index, int) else 0)
+
+
+def show(value: Any) -> str:
+    """A value as a manifest has it, shortened.
+
+    >>> show("wide"), show(None), show([1, 2]), show({})
+    ('"wide"', 'null', 'a list', 'a mapping')
+    """
+    if isinstance(value, Mapping):
+        return "a mapping"
+    if isinstance(value, list | tuple):
+        return "a list"
+    if isinstance(value, str):
+        cut = value if len(value) <= LONGEST else value[: LONGEST - 1] + "…"
+        return json.dumps(cut, ensure_ascii=False)
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    if isinstance(value, int) and value.bit_length() > 200:
+        return "a huge number"
+    words = repr(value)
+    return words if len(words) <= LONGEST else words[: LONGEST - 1] + "…"

@@ -1,0 +1,120 @@
+"""Node types: what a registry knows of the names in a manifest, without making a node."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from streamflow.errors import GraphError, UnknownNodeError
+from streamflow.node import Node
+from streamflow.ports import Data, normalize
+from streamflow.registry import NodeFactory, Registry, snake_case
+from streamflow.schema import constructor_parameters
+
+
+@dataclass(frozen=True, slots=True)
+class NodeType:
+    """A node type.
+
+    Attributes:
+        name: by which the registry lists it, or its import path.
+        make: the class or factory.
+        parameters: of the constructor.
+        inputs: ports; None where they depend on the parameters.
+        outputs: likewise.
+    """
+
+    name: str
+    make: NodeFactory
+    parameters: Mapping[str, inspect.Parameter]
+    inputs: Mapping[str, Data] | None
+    outputs: Mapping[str, Data] | None
+
+
+class NodeTypes:
+    """Looks up node types, each once.
+
+    Args:
+        registry: where names are looked up.
+        allow_imports: whether a name may be the import path of a class.
+
+    >>> from streamflow.registry import registry
+    >>> NodeTypes(registry, allow_imports=False).find("pass-through").name
+    'PassThrough'
+    """
+
+    def __init__(self, registry: Registry, *, allow_imports: bool) -> None:
+        self._registry, self._allow_imports = registry, allow_imports
+        self._found: dict[str, NodeType | GraphError | UnknownNodeError] = {}
+        self._listed: dict[str, str] = {}
+
+    def has(self, name: str) -> bool:
+        """Whether the registry has a type of that name."""
+        return self._registry.has(name)
+
+    def find(self, name: str) -> NodeType:
+        """The type that a name stands for.
+
+        Raises:
+            UnknownNodeError: nothing has that name; `nearest` tells what is near.
+            GraphError: it cannot be imported, or may not be.
+        """
+        found = self._found.get(name)
+        if found is None:
+            try:
+                found = self._find(name)
+            except (GraphError, UnknownNodeError) as error:
+                found = error
+            self._found[name] = found
+        if isinstance(found, NodeType):
+            return found
+        raise found
+
+    def nearest(self, name: str) -> list[str]:
+        """Names that look like one that is unknown, best first."""
+        if not self._listed:
+            self._listed = {snake_case(known): known for known in self._registry.list()}
+        return [self._listed[k] for k in difflib.get_close_matches(snake_case(name), self._listed)]
+
+    def _find(self, name: str) -> NodeType:
+        if ":" not in name and not self._registry.has(name):
+            raise UnknownNodeError(name)
+        try:
+            make = self._registry.resolve(name, allow_imports=self._allow_imports)
+        except (GraphError, UnknownNodeError):
+            raise
+        except Exception as error:  # importing runs the package's own code
+            words = str(error) or type(error).__name__
+            raise GraphError(f"{name} cannot be imported: {words}") from error
+        listed = self._registry.name_of(name) if self._registry.has(name) else name
+        inputs, outputs = _ports(make, "inputs"), _ports(make, "outputs")
+        return NodeType(listed, make, constructor_parameters(make), inputs, outputs)
+
+
+def _ports(make: NodeFactory, side: str) -> Mapping[str, Data] | None:
+    if not isinstance(make, type) or any(_names(code, side) for code in _codes(make)):
+        return None
+    ports = getattr(make, side)
+    if not isinstance(ports, Mapping):
+        return None
+    try:
+        return normalize(ports)
+    except TypeError:
+        return None  # told where the node is made
+
+
+def _codes(cls: type) -> Iterator[Any]:
+    for base in cls.__mro__[: cls.__mro__.index(Node)] if Node in cls.__mro__ else cls.__mro__:
+        for member in vars(base).values():
+            code = getattr(inspect.unwrap(member) if callable(member) else member, "__code__", None)
+            if code is not None:
+                yield code
+
+
+def _names(code: Any, side: str) -> bool:
+    # Code that as much as names its ports may give each instance others. Reading them is
+    # harmless, but what is not checked here is checked where the node is made.
+    return side in code.co_names or side in code.co_consts

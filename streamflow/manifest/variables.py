@@ -1,0 +1,92 @@
+"""Variables: ``${NAME}`` and ``${NAME:-default}`` in a manifest's strings.
+
+A string that is nothing but one variable takes the type its value reads as;
+``$${`` is a plain ``${``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from streamflow.manifest.faults import Faults, Where
+from streamflow.manifest.scalars import read_scalar
+
+VARIABLE: Final = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{")
+
+DEEPEST: Final = 100
+"""Levels of a manifest: more is no pipeline, but an attempt to exhaust the stack."""
+
+
+class Expansion:
+    """Copies what was read, with variables put in.
+
+    Args:
+        environ: values by name; None leaves all strings as they are.
+        faults: for variables that are not set, and for nesting without end.
+
+    Attributes:
+        texts: what each string that was one variable holds, by its place, for
+            where text is needed and the value reads as a number.
+
+    >>> Expansion({"W": "640"}, Faults("")).copy({"width": "${W}", "size": "${W}x${H:-360}"})
+    {'width': 640, 'size': '640x360'}
+    """
+
+    def __init__(self, environ: Mapping[str, str] | None, faults: Faults) -> None:
+        self._environ, self._faults = environ, faults
+        self.texts: dict[Where, str] = {}
+
+    def copy(self, value: Any, where: Where = ()) -> Any:
+        """The value, made of new dicts and lists; what is neither, nor a string, stays itself."""
+        if isinstance(value, str):
+            return self._fill(value, where) if "${" in value else value
+        if not isinstance(value, Mapping | list | tuple):
+            return value
+        if len(where) >= DEEPEST:
+            self._faults.add(where[:3], f"is nested more than {DEEPEST} levels deep")
+            return None
+        if isinstance(value, Mapping):
+            return {key: self.copy(item, (*where, str(key))) for key, item in value.items()}
+        return [self.copy(item, (*where, index)) for index, item in enumerate(value)]
+
+    def _fill(self, text: str, where: Where) -> Any:
+        if self._environ is None:
+            return text
+        whole = VARIABLE.fullmatch(text)
+        filled = VARIABLE.sub(lambda found: self._value(found, where), text)
+        if whole is None or whole[1] is None:
+            return filled
+        self.texts[where] = filled
+        return read_scalar(filled)
+
+    def _value(self, found: re.Match[str], where: Where) -> str:
+        name, default = found[1], found[2]
+        if found[0] == "$${":
+            return "${"
+        if name is None or (default is not None and "${" in default):
+            self._faults.add(where, "a variable is ${NAME} or ${NAME:-default}; write $${ for ${")
+            return ""
+        # As a shell does: a variable that is empty counts as not set where there is a default.
+        value = (self._environ or {}).get(name)
+        if default is not None:
+            return value or default
+        if value is None:
+            self._faults.add(where, f"the variable {name} is not set, and there is no default")
+        return value or ""
+
+
+def escape(value: Any) -> Any:
+    """A copy in which `Expansion` finds no variables.
+
+    >>> escape({"expression": "`${value}`"})
+    {'expression': '`$${value}`'}
+    """
+    if isinstance(value, str):
+        return value.replace("${", "$${")
+    if isinstance(value, dict):
+        return {key: escape(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [escape(item) for item in value]
+    return value

@@ -1,0 +1,86 @@
+"""What somebody wants who asks for checkpoints."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Final
+
+EVERY: Final = 10.0
+"""Seconds between two checkpoints where nothing else is said."""
+
+UNITS: Final = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+
+DURATION: Final = re.compile(r"\s*([0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*([a-z]*)\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpointing:
+    """Where, how often, and whether to go on from what is there.
+
+    Attributes:
+        directory: where checkpoints are written.
+        every: seconds between two, or None.
+        items: items of any one source, or of the inputs, between two; or None.
+        resume: go on from the newest that is there.
+    """
+
+    directory: Path
+    every: float | None = EVERY
+    items: int | None = None
+    resume: bool = False
+
+
+def wanted(
+    directory: str | PathLike[str] | None,
+    every: float | str | None,
+    items: int | None,
+    *,
+    resume: bool,
+) -> Checkpointing | None:
+    """What the arguments of a run ask for; None for no checkpoints.
+
+    Raises:
+        ValueError: one of them cannot be, or needs a directory.
+
+    >>> wanted("run", "500ms", None, resume=False).every
+    0.5
+    >>> wanted("run", None, 1000, resume=True).every is None
+    True
+    """
+    if directory is None:
+        given = {"every": every is not None, "items": items is not None, "resume": resume}
+        for name, is_given in given.items():
+            if is_given:
+                raise ValueError(f"{name} needs checkpoint=, the directory for checkpoints")
+        return None
+    if items is not None and items < 1:
+        raise ValueError(f"items must be 1 or more, not {items}")
+    seconds = seconds_of(every) if every is not None else None
+    if every is None and items is None:
+        seconds = EVERY
+    return Checkpointing(Path(directory), seconds, items, resume)
+
+
+def seconds_of(every: float | str) -> float:
+    """Seconds, from a number or such as ``"10s"``, ``"500ms"``, ``"2m"`` and ``"1h"``.
+
+    Raises:
+        ValueError: it is no duration, or not more than 0.
+
+    >>> seconds_of("1.5 h")
+    5400.0
+    """
+    if isinstance(every, str):
+        match = DURATION.fullmatch(every)
+        if match is None or match[2] not in UNITS:
+            raise ValueError(f"every must be such as '10s', '500ms', '2m' or '1h', not {every!r}")
+        seconds = float(match[1]) * UNITS[match[2]]
+    else:
+        seconds = float(every)
+    if not 0 < seconds < math.inf:
+        raise ValueError(f"every must be more than 0 seconds, not {every}")
+    return seconds
