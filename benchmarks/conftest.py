@@ -11,6 +11,10 @@ import pytest
 
 from benchmarks import table
 from benchmarks.harness import Benchmark, Board, Comparison
+from streamflow.testing.benchmark import benchmark_pipeline
+
+__all__ = ["benchmark_pipeline"]
+"""Fixtures of the library's own, for users' suites as for ours."""
 
 BOARD = pytest.StashKey[Board]()
 LOAD = pytest.StashKey[str]()

@@ -12,12 +12,18 @@ if __name__ != "streamflow.nodes":
     )
 
 if TYPE_CHECKING:
+    from streamflow.nodes.audio.accumulator import AudioBufferAccumulator
+    from streamflow.nodes.audio.balance import ChannelBalance
+    from streamflow.nodes.audio.channels import ChannelSplit
     from streamflow.nodes.audio.chunk import Chunk
+    from streamflow.nodes.audio.clipping import ClippingDetector
     from streamflow.nodes.audio.gain import Gain
     from streamflow.nodes.audio.level import AudioLevel
     from streamflow.nodes.audio.mix import Mix
     from streamflow.nodes.audio.resample import Resample
+    from streamflow.nodes.audio.silence import SilenceDetector
     from streamflow.nodes.audio.source import TestAudio
+    from streamflow.nodes.audio.transform import AudioTransform
     from streamflow.nodes.audio.waveform import Waveform
     from streamflow.nodes.basic.accumulator import Accumulator
     from streamflow.nodes.basic.arithmetic import Add, Multiply
@@ -57,12 +63,18 @@ _HOMES = {
     "PassThrough": "basic.passthrough",
     "Split": "basic.split",
     "TextCollector": "basic.text_collector",
+    "AudioBufferAccumulator": "audio.accumulator",
+    "ChannelBalance": "audio.balance",
+    "ChannelSplit": "audio.channels",
     "Chunk": "audio.chunk",
+    "ClippingDetector": "audio.clipping",
     "Gain": "audio.gain",
     "AudioLevel": "audio.level",
     "Mix": "audio.mix",
     "Resample": "audio.resample",
+    "SilenceDetector": "audio.silence",
     "TestAudio": "audio.source",
+    "AudioTransform": "audio.transform",
     "Waveform": "audio.waveform",
     "FilterGraph": "filters.graph",
     "MediaSink": "media.sink",
@@ -80,9 +92,14 @@ _HOMES = {
 __all__ = [
     "Accumulator",
     "Add",
+    "AudioBufferAccumulator",
     "AudioLevel",
+    "AudioTransform",
     "Calculator",
+    "ChannelBalance",
+    "ChannelSplit",
     "Chunk",
+    "ClippingDetector",
     "Convert",
     "Crop",
     "Delay",
@@ -102,6 +119,7 @@ __all__ = [
     "PassThrough",
     "Resample",
     "Scale",
+    "SilenceDetector",
     "Snapshot",
     "Split",
     "TestAudio",

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from streamflow.execution import Execution
 from streamflow.metrics import Report
 from streamflow.progress import Watcher, shown
+from streamflow.scheduler.conduct import late
 
 T = TypeVar("T")
 
@@ -32,8 +33,14 @@ async def complete(
         TimeoutError: it took longer.
         NodeError: a node failed.
     """
-    async with asyncio.timeout(timeout), execution, shown(execution, progress=progress):
-        return await execution.wait()
+    limit = asyncio.timeout(timeout)
+    try:
+        async with limit, execution, shown(execution, progress=progress):
+            return await execution.wait()
+    except TimeoutError:
+        if limit.expired():
+            raise late(execution.name, timeout) from None
+        raise
 
 
 def run_blocking(

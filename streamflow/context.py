@@ -38,6 +38,8 @@ class NodeContext:
         metadata: the pipeline's; read-only.
         state: named values, private to this node of this execution.
         clock: the execution's clock.
+        resumed: whether the run goes on from a checkpoint. What an earlier run left
+            is to be kept then: `Node.set_state` follows `initialize`.
         connected: names of the node's ports, in and out, that an edge ends at;
             None where nobody knows, and then all are to be served.
     """
@@ -64,6 +66,7 @@ class NodeContext:
         self.metadata = MappingProxyType(dict(metadata or {}))
         self.state = NodeState()
         self.clock = clock or Clock()
+        self.resumed = False
         self.connected = connected
         self.emitted: list[tuple[str, Any]] = []
         self._charge = charge

@@ -136,7 +136,7 @@ class NodeTimeoutError(NodeError, TimeoutError):
     """A node took longer than its ``timeout``, or held up ``stop()`` past its deadline."""
 
 
-class CircuitOpenError(StreamflowError, ConnectionError):
+class CircuitOpenError(StreamflowError, RuntimeError):
     """A node's circuit breaker lets no call through, because too many have failed in a row.
 
     It is the cause of a `NodeError`; its own cause, if it has one, is the last failure.

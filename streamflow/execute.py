@@ -155,7 +155,7 @@ def pipeline_of(
             f"not {'an empty list' if entries == [] else type(entries).__name__}"
         )
     chain = cast("Sequence[Entry]", entries)
-    if any(isinstance(entry, Mapping) for entry in chain):
+    if any(_is_text(entry, registry) for entry in chain):
         return Pipeline.from_manifest(
             _manifest(chain), registry=registry, allow_imports=allow_imports
         )
@@ -164,6 +164,11 @@ def pipeline_of(
     for left, right in pairwise(handles):
         pipeline.connect(left, right)
     return pipeline
+
+
+def _is_text(entry: Any, registry: Registry) -> bool:
+    """Whether an entry is for a manifest: only there do names of the original runtime hold."""
+    return isinstance(entry, Mapping) or (isinstance(entry, str) and not registry.has(entry))
 
 
 def _made(entry: Any, registry: Registry) -> Node | type[Node]:

@@ -24,13 +24,16 @@ from streamflow.metrics import ProcessReport, Report
 from streamflow.node import Node
 from streamflow.scheduler.accounts import combined
 from streamflow.scheduler.build import Options
-from streamflow.scheduler.conduct import cleanup, ended_by, initialize
+from streamflow.scheduler.checkpointing import Checkpointing, NoCheckpoints
+from streamflow.scheduler.conduct import cleanup, ended_by, initialize, late
 from streamflow.scheduler.local import Local
 from streamflow.scheduler.part import About, Part
 from streamflow.scheduler.plan import Plan
 from streamflow.scheduler.supervise import GRACE
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from streamflow.scheduler.crew import Crew
 
 STALL_AFTER = 1.0
@@ -55,6 +58,7 @@ class Execution:
         metadata: likewise.
         stall_after: seconds after which a node that holds its thread is reported.
         timeout: seconds for the whole run, or None.
+        checkpointing: what checkpoints are taken, or None.
     """
 
     def __init__(
@@ -70,6 +74,7 @@ class Execution:
         metadata: Mapping[str, Any] | None = None,
         stall_after: float = STALL_AFTER,
         timeout: float | None = None,
+        checkpointing: Checkpointing | None = None,
     ) -> None:
         self._timeout = timeout
         self.id = uuid4().hex
@@ -92,6 +97,12 @@ class Execution:
             stall_after=stall_after,
         )
         self._parts: list[Part] = [self._here, *(self._crew.remotes if self._crew else ())]
+        self._checkpoints = NoCheckpoints()
+        if checkpointing is not None:
+            streams = self._crew.streams if self._crew is not None else ()
+            self._checkpoints = make_checkpoints(
+                checkpointing, plan, self._parts, streams, self._here.machine
+            )
         self._warnings: list[str] = []
         self._duration: float | None = None
         self._failure: BaseException | None = None
@@ -126,6 +137,7 @@ class Execution:
             NodeError: a node could not be initialized; all were cleaned up.
             StateError: it has begun already.
             TimeoutError: that alone took longer than the whole run may.
+            CheckpointError: checkpoints cannot be taken, or not be gone on from.
         """
         self._life.move(State.INITIALIZING)
         self._finished = asyncio.get_running_loop().create_future()
@@ -133,11 +145,13 @@ class Execution:
         limit = asyncio.timeout(self._timeout)
         try:
             async with limit:
+                self._checkpoints.open()
                 if self._crew is not None:
                     await self._crew.start()
                 await initialize(self._parts)
+                await self._checkpoints.restore()
         except BaseException as error:
-            failure = self._late() if limit.expired() else error
+            failure = late(self.name, self._timeout) if limit.expired() else error
             await self._end(failure)
             if failure is not error:
                 raise failure from None
@@ -147,16 +161,18 @@ class Execution:
             part.launch()
         if self._crew is not None:
             self._crew.launch(self._here)
+        self._checkpoints.launch()
         self._ending = asyncio.ensure_future(self._conduct(limit.when()))
 
     async def _conduct(self, deadline: float | None) -> None:
-        await self._end(await ended_by(self._parts, deadline, self._late))
-
-    def _late(self) -> TimeoutError:
-        return TimeoutError(f"{self.name!r} has not ended within {self._timeout:g} s")
+        failure = await ended_by(self._parts, deadline, lambda: late(self.name, self._timeout))
+        if failure is None and not self._stopping:
+            await self._checkpoints.conclude()
+        await self._end(failure)
 
     async def _end(self, failure: BaseException | None) -> None:
         """Clean up, settle the ledger, and move to the final state."""
+        await self._checkpoints.close()
         failures: list[Exception] = [*await cleanup(self._parts, self._plan.topology.order)]
         if failure is None and failures and not self._stopping:
             failure = failures.pop(0)
@@ -236,6 +252,8 @@ class Execution:
         self._life.need(State.RUNNING, State.PAUSED, to="stop")
         # What has come to its end by itself is completed, not cancelled.
         self._stopping = not all([await part.has_finished() for part in self._parts])
+        if self._stopping:
+            self._checkpoints.stop()
         for part in self._parts:
             part.stop()
         finished = await self._finished_within(timeout)
@@ -279,6 +297,17 @@ class Execution:
             part.cancel()
         if not await self._finished_within(2 * GRACE):
             raise self._abandon(await self._holder(), 0.0)
+
+    async def checkpoint(self) -> Path:
+        """Take a checkpoint now; its file, once it is on the disk.
+
+        Raises:
+            CheckpointError: the execution was started without ``checkpoint``, or
+                this one could not be taken.
+            StateError: the execution is not running or paused.
+        """
+        self._life.need(State.RUNNING, State.PAUSED, to="take a checkpoint")
+        return await self._checkpoints.take()
 
     async def end_inputs(self) -> None:
         """Inject nothing more: nodes that only injections feed come to their end."""
@@ -357,6 +386,7 @@ class Execution:
             warnings=(
                 *total.warnings,
                 *(self._crew.warnings if self._crew is not None else ()),
+                *self._checkpoints.warnings,
                 *self._warnings,
             ),
             processes=self._crew.processes() if self._crew is not None else (),
@@ -390,3 +420,10 @@ def make_crew(*arguments: Any) -> Crew:
     from streamflow.scheduler.crew import Crew
 
     return Crew(*arguments)
+
+
+def make_checkpoints(*arguments: Any) -> NoCheckpoints:
+    """The checkpoints of an execution; what they need is imported only where there are any."""
+    from streamflow.scheduler.checkpoints import Checkpoints
+
+    return Checkpoints(*arguments)

@@ -20,6 +20,7 @@ from streamflow.progress import Watcher
 from streamflow.registry import Registry
 from streamflow.registry import registry as default_registry
 from streamflow.scheduler.build import Machine, Options
+from streamflow.scheduler.checkpointing import Checkpointing, wanted
 from streamflow.scheduler.placement import new_event_loop
 from streamflow.scheduler.plan import Plan, plan
 
@@ -146,6 +147,10 @@ class Pipeline(Builder):
         timeout: float | None = None,
         session_id: str | None = None,
         stall_after: float = STALL_AFTER,
+        checkpoint: str | PathLike[str] | None = None,
+        every: float | str | None = None,
+        items: int | None = None,
+        resume: bool = False,
     ) -> Execution:
         """A new execution, to be entered with ``async with``.
 
@@ -158,10 +163,18 @@ class Pipeline(Builder):
             timeout: seconds for the whole run; then it fails with a `TimeoutError`.
             session_id: for the nodes' contexts.
             stall_after: seconds after which a node that holds its thread is reported.
+            checkpoint: directory for checkpoints, of this pipeline alone; None for none.
+            every: seconds between two, or such as ``"500ms"`` or ``"2m"``; 10 s
+                where neither this nor ``items`` is given.
+            items: items of any one source, or of the inputs, between two.
+            resume: go on from the newest checkpoint that is there; inputs are to be
+                given again, and what was used of them is passed over. Pickles run
+                code: resume from directories of your own only.
 
         Raises:
             GraphError: it holds instances and has an execution already, or the
                 graph or the inputs do not fit.
+            ValueError: one of the arguments cannot be.
         """
         return self._execution(
             inputs,
@@ -170,15 +183,34 @@ class Pipeline(Builder):
             session_id=session_id,
             stall_after=stall_after,
             timeout=timeout,
+            checkpointing=self._wanted(checkpoint, every, items, resume=resume),
         )
+
+    def _wanted(
+        self,
+        directory: str | PathLike[str] | None,
+        every: float | str | None,
+        items: int | None,
+        *,
+        resume: bool,
+    ) -> Checkpointing | None:
+        """What is wanted of checkpoints: as asked for, else as the manifest says."""
+        if directory is None:
+            directory = self.defaults.checkpoint
+        if every is None and items is None and directory is not None:
+            every, items = self.defaults.every, self.defaults.items
+        return wanted(directory, every, items, resume=resume)
 
     def _execution(
         self,
         inputs: Inputs | Mapping[str, Inputs] | None,
         clock: Clock,
         options: Options,
+        checkpointing: Checkpointing | None,
         **more: Any,
     ) -> Execution:
+        if checkpointing is not None:
+            options = replace(options, cuts=True, cut_items=checkpointing.items)
         made = self.plan(threads=clock.threads)
         feeds = self._feeds(inputs, made)
         instances = {
@@ -193,6 +225,7 @@ class Pipeline(Builder):
             options=options,
             inputs=feeds,
             metadata=self.metadata,
+            checkpointing=checkpointing,
             **more,
         )
         self._claim(execution)
@@ -243,6 +276,10 @@ class Pipeline(Builder):
         session_id: str | None = None,
         stall_after: float = STALL_AFTER,
         progress: bool | Watcher | None = None,
+        checkpoint: str | PathLike[str] | None = None,
+        every: float | str | None = None,
+        items: int | None = None,
+        resume: bool = False,
     ) -> Report:
         """Run to the end, and report.
 
@@ -261,10 +298,15 @@ class Pipeline(Builder):
             progress: a progress bar on stderr; None shows it on a terminal. Or a
                 function of the execution that gives an async context manager, which
                 is entered before the first item and left after the last.
+            checkpoint: as in `start`.
+            every: as in `start`.
+            items: as in `start`.
+            resume: as in `start`; a run that had come to its end gives its results again.
 
         Raises:
             NodeError: a node failed.
             TimeoutError: the run took longer than ``timeout``.
+            CheckpointError: checkpoints cannot be taken, or not be gone on from.
         """
         execution = self._execution(
             inputs,
@@ -272,6 +314,7 @@ class Pipeline(Builder):
             Options(collect or inputs is not None, False, max_bytes, timing == "exact"),
             session_id=session_id,
             stall_after=stall_after,
+            checkpointing=self._wanted(checkpoint, every, items, resume=resume),
         )
         return run_blocking(
             lambda: complete(execution, timeout=timeout, progress=progress),

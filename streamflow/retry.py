@@ -12,6 +12,10 @@ from streamflow.errors import GraphError
 class Retry:
     """Makes a call of a node again that has failed, after a pause that grows.
 
+    It holds for `process`, `initialize` and `flush`. Nothing of a failed try is
+    emitted, so a generator's items are kept until it has ended. Pauses are seconds
+    on the wall, also in an offline run; under a virtual clock they are virtual.
+
     Attributes:
         max_retries: calls after the first, 1 or more.
         backoff: seconds before the first of them.
@@ -19,7 +23,8 @@ class Retry:
         jitter: share of each pause, from 0 to 1, by which it may be longer or
             shorter, at random, so that many nodes do not try again together.
         max_backoff: seconds that no pause is longer than.
-        on: the errors that are worth another try.
+        on: the errors that are worth another try, as the node raises them; a
+            `NodeTimeoutError`, or `TimeoutError`, stands for its ``timeout``.
 
     Raises:
         GraphError: a number is out of its range, or ``on`` holds no exception types.
@@ -62,6 +67,9 @@ class Retry:
 @dataclass(frozen=True, slots=True)
 class CircuitBreaker:
     """Lets a node that keeps failing rest: its calls fail at once, until a trial succeeds.
+
+    They fail with a `CircuitOpenError`, are not retried, and end as the node's
+    error policy says. One circuit serves all of a node's concurrent calls.
 
     Attributes:
         max_failures: calls that fail one after the other, retries included,

@@ -66,13 +66,24 @@ def sort(nodes: Iterable[str], edges: Iterable[tuple[str, str]]) -> Topology:
 
 
 def _find_cycle(targets: Mapping[str, list[str]], stuck: set[str]) -> tuple[str, ...]:
-    # What Kahn leaves over are the cycles and what hangs behind them; the nodes
-    # that still reach a stuck node after pruning dead ends lie on a cycle.
-    while dead := {node for node in stuck if not stuck.intersection(targets[node])}:
-        stuck -= dead
-    path = [min(stuck)]
-    while True:
-        following = next(node for node in targets[path[-1]] if node in stuck)
-        if following in path:
-            return tuple(path[path.index(following) :])
-        path.append(following)
+    # What Kahn leaves over are the cycles and what hangs behind them; Kahn's algorithm
+    # from the other side takes the latter away, and every way through the rest closes.
+    following = {node: [t for t in targets[node] if t in stuck] for node in stuck}
+    sources: dict[str, list[str]] = {node: [] for node in stuck}
+    for node, nodes in following.items():
+        for target in nodes:
+            sources[target].append(node)
+    dead = [node for node in stuck if not following[node]]
+    left = {node: len(nodes) for node, nodes in following.items()}
+    while dead:
+        for node in sources[dead.pop()]:
+            left[node] -= 1
+            if not left[node]:
+                dead.append(node)
+    node = min(node for node in stuck if left[node])
+    path: dict[str, None] = {}
+    while node not in path:
+        path[node] = None
+        node = next(target for target in following[node] if left[target])
+    members = tuple(path)
+    return members[members.index(node) :]

@@ -9,6 +9,7 @@ import pytest
 import streamflow.errors
 from streamflow.errors import (
     CheckpointError,
+    CircuitOpenError,
     CycleError,
     DeadlockError,
     GraphError,
@@ -82,6 +83,11 @@ ERRORS: list[tuple[StreamflowError, str, tuple[type[Exception], ...]]] = [
         NodeTimeoutError("detect", "process", "TimeoutError", "it took 3 s"),
         "node 'detect' failed in process: TimeoutError: it took 3 s",
         (TimeoutError, NodeError),
+    ),
+    (
+        CircuitOpenError(5, 12.34),
+        "no call is made: 5 in a row have failed, the next trial is in 12.3 s",
+        (RuntimeError,),
     ),
     (MediaError("in.mp4", "it is empty"), "in.mp4: it is empty", (OSError,)),
     (LinkError("a link"), "a link", ()),

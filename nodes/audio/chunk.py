@@ -81,6 +81,15 @@ class Chunk(Node):
         """Let the rest go."""
         self._forget()
 
+    def get_state(self) -> tuple[list[AudioFrame], int, int, int]:
+        """The frames that are not done with, and how far they are."""
+        return list(self._frames), self._skip, self._held, self._old
+
+    def set_state(self, state: tuple[list[AudioFrame], int, int, int]) -> None:
+        """Go on with these frames."""
+        frames, self._skip, self._held, self._old = state
+        self._frames = deque(frames)
+
     def _take(self, count: int, length: int) -> AudioFrame:
         first = self._frames[0]
         start, end = self._skip, self._skip + count

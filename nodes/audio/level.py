@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from streamflow.context import NodeContext
 from streamflow.frames import AudioFrame
 from streamflow.node import Node, Out
 from streamflow.nodes.audio.sound import check_audio, unit_samples
@@ -53,6 +54,10 @@ class AudioLevel(Node):
         self._peak: Channels = np.zeros(0)
         self._count = 0
 
+    def initialize(self, ctx: NodeContext) -> None:
+        """Begin with nothing."""
+        self._first = None
+
     def process(self, frame: AudioFrame) -> Iterator[AudioFrame | Out]:
         """Yield the frame, and the level when the window is full."""
         check_audio(self, frame)
@@ -78,6 +83,14 @@ class AudioLevel(Node):
                 "duration": self._count / first.rate,
             }
             yield Out("level", Packet(value, first.pts, first.time_base, first.metadata))
+
+    def get_state(self) -> tuple[Any, ...]:
+        """What has been measured of the window so far."""
+        return self._first, self._energy.copy(), self._peak.copy(), self._count
+
+    def set_state(self, state: tuple[Any, ...]) -> None:
+        """Go on in that window."""
+        self._first, self._energy, self._peak, self._count = state
 
     def _measure(self, frame: AudioFrame) -> None:
         if self._first is None:

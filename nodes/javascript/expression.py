@@ -121,5 +121,7 @@ def _code_of(text: str, names: tuple[str, ...]) -> CodeType:
     try:
         source = generate(parse(text, names), len(names))
     except TooDeepError:
-        raise ExpressionError(text, 0, "the expression has too many branches in each other") from None
+        raise ExpressionError(
+            text, 0, "the expression has too many branches in each other"
+        ) from None
     return compile(source, "<expression>", "exec")

@@ -28,11 +28,13 @@ class Operand(NamedTuple):
         code: a name or a literal, which may be written more than once.
         kind: what is known of it.
         is_constant: whether it is written down in the expression.
+        is_safe: whether it is a number within ``MIN_SAFE`` and ``MAX_SAFE`` for sure.
     """
 
     code: str
     kind: Kind
     is_constant: bool = False
+    is_safe: bool = False
 
 
 NOTHING: Final = Operand("UNDEFINED", Kind.UNDEFINED, is_constant=True)
@@ -52,7 +54,8 @@ def constant(value: Any) -> Operand:
     if not math.isfinite(value):
         code = "NAN" if math.isnan(value) else "INFINITY" if value > 0 else "-INFINITY"
         return Operand(f"({code})", Kind.NUMBER, is_constant=True)
-    return Operand(f"({value!r})", Kind.NUMBER, is_constant=True)
+    is_safe = MIN_SAFE <= value <= MAX_SAFE
+    return Operand(f"({value!r})", Kind.NUMBER, is_constant=True, is_safe=is_safe)
 
 
 def is_number(*operands: Operand) -> str:
@@ -67,12 +70,14 @@ def is_number(*operands: Operand) -> str:
     )
 
 
-def is_any_number(operand: Operand) -> str:
-    """Code that is true where the operand is a number, were it an int beyond the safe ones.
+def is_comparable(operand: Operand, other: Operand) -> str:
+    """Code that is true where the operand is a number that Python compares rightly with ``other``.
 
-    Against a safe one it compares as the float that it would be rounded to.
+    Against a safe one, an int beyond compares as the float that it would be rounded to.
     """
-    return f"((k := type({operand.code})) is int or k is float)"
+    if other.is_safe:
+        return f"((k := type({operand.code})) is int or k is float)"
+    return is_number(operand)
 
 
 def truth(operand: Operand) -> str:

@@ -12,7 +12,7 @@ from streamflow.nodes.javascript.numbers import MAX_SAFE, MIN_SAFE
 from streamflow.nodes.javascript.operands import (
     Kind,
     Operand,
-    is_any_number,
+    is_comparable,
     is_number,
     truth,
 )
@@ -77,7 +77,7 @@ def arithmetic(operator: str, a: Operand, b: Operand) -> Code:
     elif operator == "/":
         conditions.append(b.code)
     else:
-        conditions.append(f"{a.code} >= 0 < {b.code} < INFINITY and {a.code} < INFINITY")
+        conditions.append(f"{a.code} > 0 < {b.code} < INFINITY and {a.code} < INFINITY")
     return f"{fast} if {' and '.join(conditions)} else {call}", kind
 
 
@@ -92,7 +92,7 @@ def order(operator: str, a: Operand, b: Operand) -> str:
         return call
     for one, other in ((a, b), (b, a)):
         if one.kind is Kind.NUMBER:
-            return f"{fast} if {is_any_number(other)} else {call}"
+            return f"{fast} if {is_comparable(other, one)} else {call}"
     return f"{fast} if {is_number(a, b)} else {call}"
 
 
@@ -117,7 +117,7 @@ def equality(operator: str, a: Operand, b: Operand) -> str:
         if other.kind is Kind.ANY and one.kind is Kind.STRING:
             return f"{fast} if type({other.code}) is str else {call}"
         if other.kind is Kind.ANY and one.kind is Kind.NUMBER:
-            return f"{fast} if {is_any_number(other)} else {call}"
+            return f"{fast} if {is_comparable(other, one)} else {call}"
         if other.kind is Kind.ANY and operator == "===":
             return f"{fast} if type({other.code}) is bool else {call}"
     return call

@@ -7,12 +7,19 @@ reached, and no prototype's method.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from streamflow.nodes.javascript.errors import EvaluationError
 from streamflow.nodes.javascript.strings import count_units, decode_units, encode_units, unit_at
-from streamflow.nodes.javascript.values import UNDEFINED, adopt, to_string, type_of
+from streamflow.nodes.javascript.values import (
+    UNDEFINED,
+    adopt,
+    is_array,
+    is_record,
+    to_string,
+    type_of,
+)
 
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,15}")
 
@@ -24,12 +31,12 @@ def get_member(value: Any, key: str) -> Any:
         EvaluationError: the value is undefined or null.
     """
     value = adopt(value)
-    if isinstance(value, dict):
+    if is_record(value):
         return dict.get(value, key, UNDEFINED)
     if value is None or value is UNDEFINED:
         name = "null" if value is None else "undefined"
         raise EvaluationError(f"cannot read property {key!r} of {name}")
-    if isinstance(value, list | tuple | str):
+    if is_array(value) or isinstance(value, str):
         if key == "length":
             return count_units(value) if isinstance(value, str) else len(value)
         if _INDEX.fullmatch(key):
@@ -47,7 +54,7 @@ def get_item(value: Any, key: Any) -> Any:
         return get_member(value, _describe_key(key))
     if type(key) is int and key >= 0:
         value = adopt(value)
-        if isinstance(value, list | tuple | str):
+        if is_array(value) or isinstance(value, str):
             return _item(value, key)
     return get_member(value, to_string(key))
 
@@ -57,7 +64,7 @@ def _describe_key(key: Any) -> str:
     return key if isinstance(key, str) else type_of(key)
 
 
-def _item(value: list[Any] | tuple[Any, ...] | str, index: int) -> Any:
+def _item(value: Sequence[Any] | str, index: int) -> Any:
     if isinstance(value, str):
         unit = unit_at(value, index)
         return UNDEFINED if unit is None else unit
@@ -71,12 +78,10 @@ def has_property(key: Any, value: Any) -> bool:
         EvaluationError: the value is no object.
     """
     value, name = adopt(value), to_string(key)
-    if isinstance(value, dict):
+    if is_record(value):
         return dict.__contains__(value, name)
-    if isinstance(value, list | tuple):
-        return name == "length" or (
-            _INDEX.fullmatch(name) is not None and int(name) < len(value)
-        )
+    if is_array(value):
+        return name == "length" or (_INDEX.fullmatch(name) is not None and int(name) < len(value))
     if type_of(value) != "object" or value is None:
         kind = "null" if value is None else type_of(value)
         raise EvaluationError(f"in needs an object on its right, not {kind}")
@@ -90,7 +95,7 @@ def spread_items(value: Any) -> Iterator[Any]:
         EvaluationError: the value cannot be iterated.
     """
     value = adopt(value)
-    if not isinstance(value, list | tuple | str):
+    if not (is_array(value) or isinstance(value, str)):
         kind = "null" if value is None else type_of(value)
         raise EvaluationError(f"... in an array needs an array or a string, not {kind}")
     return iter(value)
@@ -99,9 +104,9 @@ def spread_items(value: Any) -> Iterator[Any]:
 def spread_properties(value: Any) -> Iterator[tuple[str, Any]]:
     """``...value`` in an object: properties of an object; none of other values."""
     value = adopt(value)
-    if isinstance(value, dict):
+    if is_record(value):
         return ((key, item) for key, item in value.items() if isinstance(key, str))
-    if isinstance(value, list | tuple):
+    if is_array(value):
         return ((str(index), item) for index, item in enumerate(value))
     if isinstance(value, str):
         units = encode_units(value)

@@ -35,9 +35,7 @@ class Token(NamedTuple):
     end: int
 
 
-_SPACE: Final = re.compile(
-    rf"(?:[{SPACES}]|//[^\n\r\u2028\u2029]*|/\*(?:[^*]|\*(?!/))*\*/)*"
-)
+_SPACE: Final = re.compile(rf"(?:[{SPACES}]|//[^\n\r\u2028\u2029]*|/\*(?:[^*]|\*(?!/))*\*/)*")
 _SIGN: Final = re.compile(
     r">>>=|\.\.\.|===|!==|\*\*=|<<=|>>=|>>>|&&=|\|\|=|\?\?="
     r"|=>|==|!=|<=|>=|&&|\|\||\?\?|\?\.(?![0-9])|\+\+|--|\+=|-=|\*=|/=|%=|&=|\|=|\^=|<<|>>|\*\*"
@@ -100,7 +98,7 @@ def _refusal(text: str, start: int) -> str:
 
 def is_name_start(character: str) -> bool:
     """Whether names can begin with it."""
-    return character in "$_" or (character.isidentifier() and character not in "℘℮")
+    return character in "$_" or character.isidentifier()
 
 
 def _is_name_part(character: str) -> bool:
@@ -156,8 +154,10 @@ def read_string(text: str, position: int, quote: str) -> tuple[str, int]:
 def _escape(text: str, position: int) -> tuple[str, int]:
     match = _ESCAPE.match(text, position)
     if match is None:
-        reason = "an octal escape is not allowed" if text[position : position + 1].isdecimal() else (
-            "this escape means nothing"
+        reason = (
+            "an octal escape is not allowed"
+            if text[position : position + 1].isdecimal()
+            else ("this escape means nothing")
         )
         raise ExpressionError(text, position - 1, reason)
     end = match.end()

@@ -8,8 +8,8 @@ without properties.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import Any, Final, final
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, TypeGuard, final
 
 import numpy as np
 
@@ -102,6 +102,16 @@ def export(value: Any) -> Any:
     return shorten(value) if isinstance(value, float) else value
 
 
+def is_array(value: Any) -> TypeGuard[Sequence[Any]]:
+    """Whether an adopted value is an array."""
+    return isinstance(value, list | tuple)
+
+
+def is_record(value: Any) -> TypeGuard[dict[str, Any]]:
+    """Whether an adopted value is an object with properties; keys that are no str count for none."""
+    return isinstance(value, dict)
+
+
 def is_object(value: Any) -> bool:
     """Whether an adopted value is an object, not a primitive."""
     return not (value is None or value is UNDEFINED or isinstance(value, bool | int | float | str))
@@ -135,11 +145,11 @@ def to_primitive(value: Any) -> Any:
         EvaluationError: an object has a property ``toString``, which is no
             function and stands before the one that would be.
     """
-    if isinstance(value, list | tuple):
+    if is_array(value):
         return array_to_string(value)
     if not is_object(value):
         return value
-    if isinstance(value, dict) and dict.__contains__(value, "toString"):
+    if is_record(value) and dict.__contains__(value, "toString"):
         raise EvaluationError("an object whose toString is no function has no primitive value")
     return "[object Object]"
 
@@ -179,7 +189,7 @@ def primitive_to_string(value: Any) -> str:
     return "undefined" if value is UNDEFINED else number_to_string(value)
 
 
-def array_to_string(array: list[Any] | tuple[Any, ...]) -> str:
+def array_to_string(array: Sequence[Any]) -> str:
     """Array.prototype.join with a comma: empty for null and undefined.
 
     Raises:
@@ -199,7 +209,7 @@ def array_to_string(array: list[Any] | tuple[Any, ...]) -> str:
             continue
         piece = "," * comma
         comma = True
-        if isinstance(item, list | tuple):
+        if is_array(item):
             if len(open_arrays) == MAX_DEPTH:
                 raise EvaluationError(f"an array is nested deeper than {MAX_DEPTH}")
             open_arrays.append(iter(item))

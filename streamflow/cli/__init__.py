@@ -1,7 +1,7 @@
 """The command line: what it prints goes to stdout, what it complains of to stderr.
 
-Exit codes: 0 all went well, 1 it could not be done, 2 the command was not
-understood, 130 stopped by Ctrl-C.
+Exit codes: 0 all went well, 1 it could not be done, 2 the command or a manifest
+was not understood, 130 stopped by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ import sys
 from typing import Final
 
 __all__ = ["main"]
+
+FAULTY: Final = 2
+"""Exit code where a manifest has faults; click has it for commands that have."""
 
 INTERRUPTED: Final = 130
 """Exit code after Ctrl-C, as shells have it: 128 and the number of the signal."""

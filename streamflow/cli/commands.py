@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 import importlib
+import json
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from streamflow.cli import FAULTY
 from streamflow.cli.failures import Failure, Group, traceback_option
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from streamflow.cli.live import Companion, Teller
+    from streamflow.draw import Format
     from streamflow.graph import PlacementName
+    from streamflow.metrics import Report
     from streamflow.pipeline import Pipeline
 
 MIN_WIDTH: Final = 80
 """Columns; what is narrower wraps the lines itself. Also the width where there is no terminal."""
 
-TARGET = click.argument("target", metavar="FILE.py:PIPELINE")
+TARGET = click.argument("target")
+ALLOW_IMPORTS = click.option(
+    "--allow-imports",
+    is_flag=True,
+    help="Let a manifest name classes by their import paths.",
+)
 
 
-def new_console() -> Console:
+def new_console(*, stderr: bool = False) -> Console:
     """Where results go; its lines are never broken so short that numbers are lost."""
     from rich.console import Console
 
@@ -31,7 +41,7 @@ def new_console() -> Console:
         def on_broken_pipe(self) -> None:
             raise BrokenPipeError
 
-    console = Pipe(highlight=False)
+    console = Pipe(highlight=False, stderr=stderr)
     console.width = max(console.width, MIN_WIDTH)
     return console
 
@@ -113,9 +123,7 @@ def demo(input: str | None, out: str, on: PlacementName | None) -> None:
 @click.option(
     "--clock",
     type=click.Choice(["offline", "live"]),
-    default="offline",
-    show_default=True,
-    help="As fast as the machine can, or in real time.",
+    help="As fast as the machine can, or in real time; offline if the manifest does not say.",
 )
 @click.option(
     "--timing",
@@ -130,29 +138,85 @@ def demo(input: str | None, out: str, on: PlacementName | None) -> None:
     metavar="SECONDS",
     help="End the run as failed after so long.",
 )
+@click.option(
+    "--watch", is_flag=True, help="Show what each node does, as a table that keeps changing."
+)
+@click.option(
+    "--metrics",
+    metavar="FILE",
+    help="Keep a file up to date, once a second: .json, or .prom for Prometheus.",
+)
+@click.option(
+    "--checkpoint",
+    metavar="DIR",
+    help="Save the run's state there now and then: every 10 s, if nothing else is said.",
+)
+@click.option("--every", metavar="TIME", help="How long after the last checkpoint: 500ms, 10s, 5m.")
+@click.option(
+    "--items",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="After how many items of the sources there is a checkpoint.",
+)
+@click.option("--resume", is_flag=True, help="Go on from the last checkpoint.")
+@ALLOW_IMPORTS
 @traceback_option
 def run(
     target: str,
-    clock: Literal["offline", "live"],
-    timing: Literal["sampled", "exact"],
-    timeout: float | None,
+    *,
+    watch: bool,
+    metrics: str | None,
+    allow_imports: bool,
+    **options: Any,
 ) -> None:
-    """Run the pipeline of a Python file, and report what it did.
+    """Run a pipeline, and report what it did.
 
-    PIPELINE is the name of a Pipeline, or of a function without arguments that
-    returns one; `pipeline` if left out.
+    TARGET is FILE.py:NAME, where NAME is a Pipeline, or a function without
+    arguments that returns one, and `pipeline` if left out; or a manifest
+    (.json, .yaml); or a launch string such as 'test-video frames=99 ! scale width=320'.
     """
+    from streamflow.cli.live import Companion, LiveLines, LiveTable, metrics_file
     from streamflow.cli.tables import print_report
+
+    pipeline = _open(target, allow_imports=allow_imports)
+    tellers: list[Teller] = [metrics_file(Path(metrics))] if metrics is not None else []
+    if watch:
+        console = new_console(stderr=True)
+        lines = LiveLines(lambda line: click.echo(line, err=True))
+        tellers.append(LiveTable(console) if console.is_terminal else lines)
+    companion = Companion(tellers, bar=False if watch else None)
+    report = run_with(pipeline, companion, **options)
+    print_report(new_console(), report)
+
+
+def run_with(pipeline: Pipeline, companion: Companion, **options: Any) -> Report:
+    """Run a pipeline; its companion has the last word, however it ends.
+
+    Args:
+        pipeline: what its manifest says of its run holds where an option is None.
+        companion: goes with it.
+        options: of `Pipeline.run`.
+
+    Raises:
+        Failure: it took longer than it may.
+        OSError: the companion could not write what it was to.
+    """
     from streamflow.errors import StreamflowError
 
-    pipeline = _load(target)
+    said = {name: getattr(pipeline.defaults, name) for name in ("clock", "timeout", "max_bytes")}
+    said |= {name: value for name, value in options.items() if value is not None}
+    wanted = {name: value for name, value in said.items() if value is not None}
     try:
-        report = pipeline.run(clock=clock, timing=timing, timeout=timeout)
-    except StreamflowError:
+        report = pipeline.run(progress=companion, **wanted)
+    except BaseException as error:
+        with suppress(OSError):
+            companion.end()
+        if isinstance(error, TimeoutError) and not isinstance(error, StreamflowError):
+            limit = f"{wanted['timeout']:g} s" if "timeout" in wanted else "the time it may take"
+            raise Failure(f"{pipeline.name} has not ended after {limit}") from error
         raise
-    except TimeoutError as error:
-        raise Failure(f"{pipeline.name} has not ended after {timeout:g} s") from error
-    print_report(new_console(), report)
+    companion.end()
+    return report
 
 
 @streamflow.command()
@@ -160,24 +224,131 @@ def run(
 @click.option(
     "--format",
     type=click.Choice(["mermaid", "dot", "svg"]),
-    default="mermaid",
-    show_default=True,
+    help="Mermaid, if the name of the output does not say.",
 )
 @click.option("-o", "--output", metavar="FILE", help="Write to a file instead of the terminal.")
+@click.option(
+    "--live",
+    is_flag=True,
+    help="Run it, and draw its counters too: to a file once a second, and at the end.",
+)
+@ALLOW_IMPORTS
 @traceback_option
-def graph(target: str, format: Literal["mermaid", "dot", "svg"], output: str | None) -> None:
-    """Draw the pipeline of a Python file.
+def graph(
+    target: str,
+    format: Format | None,
+    output: str | None,
+    *,
+    live: bool,
+    allow_imports: bool,
+) -> None:
+    """Draw a pipeline.
 
-    Boxes around nodes are segments: what runs as one function. Broken lines are
-    borders between them, with why they are there.
+    TARGET is as in `streamflow run`. Boxes around nodes are segments: what runs as
+    one function. Broken lines are borders between them, with why they are there.
     """
+    from streamflow.cli.live import Companion, LiveFile, replace_text
     from streamflow.draw import draw
 
-    drawing = draw(_load(target).plan(), format)
-    if output is None or output == "-":
-        click.echo(drawing, nl=False)
+    pipeline = _open(target, allow_imports=allow_imports)
+    path = None if output is None or output == "-" else Path(output)
+    style = format or _format_of(path)
+    plan, report = pipeline.plan(), None
+    if live:
+        files = [LiveFile(path, lambda report: draw(plan, style, report))] if path else []
+        report = run_with(pipeline, Companion(files))
+    if path is None:
+        click.echo(draw(plan, style, report), nl=False)
+    elif not live:
+        replace_text(path, draw(plan, style))
+
+
+def _format_of(path: Path | None) -> Format:
+    ends: dict[str, Format] = {".svg": "svg", ".dot": "dot", ".gv": "dot"}
+    return ends.get(path.suffix.lower(), "mermaid") if path is not None else "mermaid"
+
+
+@streamflow.command()
+@TARGET
+@click.option(
+    "--items",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="End its sources after so many; or so many numbers for its open input, if it has one.",
+)
+@click.option(
+    "--repeat",
+    type=click.IntRange(min=1),
+    metavar="R",
+    default=5,
+    show_default=True,
+    help="Runs that count, after one that does not.",
+)
+@ALLOW_IMPORTS
+@traceback_option
+def bench(target: str, items: int | None, repeat: int, *, allow_imports: bool) -> None:
+    """Measure how many items a second a pipeline handles, and how long one takes.
+
+    TARGET is as in `streamflow run`. The latency is that of an item that is alone
+    in the pipeline; it is measured if there is an open input and an open output.
+    """
+    from streamflow.cli.bench import bench, print_measurement
+
+    pipeline = _open(target, allow_imports=allow_imports)
+    print_measurement(new_console(), pipeline.name, bench(pipeline, items, repeat))
+
+
+@streamflow.command()
+@click.argument("targets", metavar="TARGET...", nargs=-1, required=True)
+@ALLOW_IMPORTS
+@traceback_option
+def validate(targets: tuple[str, ...], *, allow_imports: bool) -> None:
+    """Say what is wrong with pipelines, all at once, and run none of them.
+
+    TARGET is as in `streamflow run`. Exit code 2 if anything is.
+    """
+    from streamflow.cli.targets import faults_of
+
+    wrong = False
+    for target in targets:
+        summary, faults = faults_of(target, allow_imports=allow_imports)
+        if not faults:
+            click.echo(f"{target}: {summary}")
+        for fault in faults:
+            click.echo(f"{target}: {fault}", err=True)
+        wrong = wrong or bool(faults)
+    if wrong:
+        raise click.exceptions.Exit(FAULTY)
+
+
+@streamflow.command()
+@traceback_option
+def schema() -> None:
+    """Print the JSON Schema of manifests."""
+    from streamflow.manifest import schema
+
+    click.echo(json.dumps(schema(), indent=2))
+
+
+@streamflow.command()
+@click.argument("manifest", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("-o", "--output", metavar="FILE", help="Write to a file instead of the terminal.")
+@traceback_option
+def upgrade(manifest: Path, output: str | None) -> None:
+    """Write a manifest of another version, or a Symbia graph, as one of ours.
+
+    As YAML if the name of the output says so, or else as JSON.
+    """
+    from streamflow.cli.live import replace_text
+    from streamflow.manifest import dump, upgrade
+
+    path = None if output is None or output == "-" else Path(output)
+    yaml = path is not None and path.suffix.lower() in {".yaml", ".yml"}
+    text = str(dump(upgrade(manifest), "yaml" if yaml else "json")).rstrip() + "\n"
+    if path is None:
+        click.echo(text, nl=False)
     else:
-        Path(output).write_text(drawing, encoding="utf-8")
+        replace_text(path, text)
 
 
 @streamflow.command()
@@ -195,7 +366,7 @@ def nodes(name: str | None) -> None:
         print_page(console, registry, name)
 
 
-def _load(target: str) -> Pipeline:
-    from streamflow.cli.load import load_pipeline
+def _open(target: str, *, allow_imports: bool) -> Pipeline:
+    from streamflow.cli.targets import open_target
 
-    return load_pipeline(target)
+    return open_target(target, allow_imports=allow_imports)

@@ -13,11 +13,17 @@ from typing import Any, Final
 
 import click
 
-from streamflow.cli import INTERRUPTED
-from streamflow.errors import NodeError, StreamflowError
+from streamflow.cli import FAULTY, INTERRUPTED
+from streamflow.errors import ManifestError, NodeError, StreamflowError
 
 TRACEBACK: Final = "streamflow.traceback"
 """Where a context keeps whether a traceback is wanted."""
+
+
+class Faults(click.ClickException):
+    """What is wrong with a manifest, a line for each fault."""
+
+    exit_code = FAULTY
 
 
 class Failure(Exception):
@@ -69,6 +75,8 @@ class Group(click.Group):
         except Exception as error:
             if ctx.meta.get(TRACEBACK):
                 traceback.print_exception(error)
+            if isinstance(error, ManifestError):
+                raise Faults(str(error)) from error
             raise click.ClickException(sentence(error)) from error
 
 

@@ -16,11 +16,12 @@ from rich.text import Text
 from streamflow.cli.failures import Failure
 from streamflow.cli.tables import new_table
 from streamflow.execution import Execution
+from streamflow.lifecycle import State
 from streamflow.metrics import NodeReport, Report
 from streamflow.progress import shown
 from streamflow.units import human_bytes, human_time
 
-OFTEN: Final = 0.25
+OFTEN: Final = 0.5
 """Seconds between two pictures of a terminal."""
 
 EACH_SECOND: Final = 1.0
@@ -140,8 +141,8 @@ class LiveTable:
             self._live.start()
         self._live.update(live_table(report, self._pace.rates(report)), refresh=True)
 
-    def end(self, report: Report) -> None:  # noqa: ARG002 - the tables of the whole run follow
-        """Make room."""
+    def end(self, report: Report) -> None:
+        """Make room for the tables of the whole run."""
         self._live.stop()
 
 
@@ -232,7 +233,7 @@ def live_table(report: Report, rates: dict[str, float]) -> RenderableType:
             human_time(node.time.p99_ns),
         )
     memory = sum(process.rss for process in report.processes)
-    facts = f" {report.state} for {report.duration:.1f} s, {human_bytes(memory)} of memory"
+    facts = f" {standing(report)}, {human_bytes(memory)} of memory"
     return Group(Text.assemble((report.name, "bold"), facts), "", table)
 
 
@@ -243,10 +244,20 @@ def live_line(report: Report, rates: dict[str, float]) -> str:
     waiting = sum(waiting_items(report).values())
     lost = sum(node.lost for node in report.nodes.values())
     return (
-        f"{report.name} {report.state} for {report.duration:.1f} s: "
+        f"{report.name} {standing(report)}: "
         f"{handled:,} items, {sum(rates.values()):,.0f}/s, "
         f"{waiting:,} waiting, {lost:,} lost, {human_bytes(memory)} of memory"
     )
+
+
+def standing(report: Report) -> str:
+    """In which state a run is, and for how long it has gone on.
+
+    >>> standing(Report("shrink", "running", 6.06, {}, {}))
+    'running for 6.1 s'
+    """
+    since = "for" if report.state in {State.RUNNING, State.PAUSED} else "after"
+    return f"{report.state} {since} {report.duration:.1f} s"
 
 
 def waiting_items(report: Report) -> dict[str, int]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from streamflow.events import End
+from streamflow.events import End, Event
 from streamflow.flow.ends import ReadableEnd
 from streamflow.flow.link import Link
 
@@ -51,8 +51,14 @@ class Outlet(Link):
             self.drop_all("unread")
 
 
-async def read(link: ReadableEnd) -> AsyncIterator[Any]:
+async def read(
+    link: ReadableEnd, heard: Callable[[Event], None] | None = None
+) -> AsyncIterator[Any]:
     """What comes over a link, until the end of the stream.
+
+    Args:
+        link: where it comes.
+        heard: told of each event, in its place, but of the end.
 
     Raises:
         StreamflowError: the execution failed.
@@ -65,6 +71,8 @@ async def read(link: ReadableEnd) -> AsyncIterator[Any]:
             if link.failure is not None:
                 raise link.failure
             return
+        if event is not None and heard is not None:
+            heard(event)
         if not link.pending:
             link.offer()
             await link.arrived.wait(lambda: link.pending)

@@ -19,6 +19,18 @@ LONGEST: Final = 60
 """Letters of a value that are shown."""
 
 
+class TextError(ValueError):
+    """A text cannot be read.
+
+    Attributes:
+        flaws: places and sentences.
+    """
+
+    def __init__(self, *flaws: tuple[Where, str]) -> None:
+        super().__init__(flaws)
+        self.flaws = flaws
+
+
 class Faults:
     """Collects faults.
 
@@ -53,21 +65,28 @@ class Faults:
 
     def hint(self, name: str, known: Iterable[str]) -> str:
         """``; did you mean 'x'?``, or nothing if no known name is near."""
-        if not self._hints:
+        if not self.may_hint():
             return ""
-        self._hints -= 1
         near = difflib.get_close_matches(name[:LONGEST], list(known), 2)
         return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
 
+    def may_hint(self) -> bool:
+        """Whether one more name may be looked up; counts it."""
+        self._hints -= 1
+        return self._hints >= 0
+
+    def spelled(self, where: Where) -> Where:
+        """A place in the words of the text."""
+        if not self.spelling:
+            return where
+        return tuple(
+            self.spelling.get(where[:length], step) for length, step in enumerate(where, 1)
+        )
+
     def path(self, where: Where) -> str:
         """A place as people write it, in the words of the text."""
-        path = ""
-        for length, step in enumerate(where, 1):
-            if isinstance(step, int):
-                path += f"[{step}]"
-            else:
-                path += f".{self.spelling.get(where[:length], step)}"
-        return path.removeprefix(".")
+        steps = (f"[{s}]" if isinstance(s, int) else f".{s}" for s in self.spelled(where))
+        return "".join(steps).removeprefix(".")
 
     def raise_any(self) -> None:
         """Tell what was found.

@@ -48,8 +48,6 @@ ALIASES: Final[Mapping[str, Alias]] = {
     "audio_channel_splitter": Alias("ChannelSplit"),
     "audio_level": Alias("AudioLevel", {"window_size_ms": "window"}),
     "multiply": Alias("Multiply", {"multiplier": "factor"}),
-    "calculator": Alias("Calculator"),
-    "text_collector": Alias("TextCollector", {"delimiter": "split_pattern"}),
 }
 """By the original's name in snake case, without ``Node`` at its end."""
 

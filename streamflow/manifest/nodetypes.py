@@ -6,11 +6,11 @@ import difflib
 import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from streamflow.errors import GraphError, UnknownNodeError
 from streamflow.node import Node
-from streamflow.ports import Data, normalize
+from streamflow.ports import Data, Ports, normalize
 from streamflow.registry import NodeFactory, Registry, snake_case
 from streamflow.schema import constructor_parameters
 
@@ -23,8 +23,10 @@ class NodeType:
         name: by which the registry lists it, or its import path.
         make: the class or factory.
         parameters: of the constructor.
-        inputs: ports; None where they depend on the parameters.
+        inputs: ports that the class declares; None for a factory, which declares none.
         outputs: likewise.
+        fixes_inputs: whether every instance has just these.
+        fixes_outputs: likewise.
     """
 
     name: str
@@ -32,6 +34,8 @@ class NodeType:
     parameters: Mapping[str, inspect.Parameter]
     inputs: Mapping[str, Data] | None
     outputs: Mapping[str, Data] | None
+    fixes_inputs: bool
+    fixes_outputs: bool
 
 
 class NodeTypes:
@@ -90,20 +94,33 @@ class NodeTypes:
             words = str(error) or type(error).__name__
             raise GraphError(f"{name} cannot be imported: {words}") from error
         listed = self._registry.name_of(name) if self._registry.has(name) else name
-        inputs, outputs = _ports(make, "inputs"), _ports(make, "outputs")
-        return NodeType(listed, make, constructor_parameters(make), inputs, outputs)
+        return NodeType(
+            listed,
+            make,
+            constructor_parameters(make),
+            _ports(make, "inputs"),
+            _ports(make, "outputs"),
+            _fixes(make, "inputs"),
+            _fixes(make, "outputs"),
+        )
 
 
 def _ports(make: NodeFactory, side: str) -> Mapping[str, Data] | None:
-    if not isinstance(make, type) or any(_names(code, side) for code in _codes(make)):
-        return None
-    ports = getattr(make, side)
+    ports = getattr(make, side, None)
     if not isinstance(ports, Mapping):
         return None
     try:
-        return normalize(ports)
+        return normalize(cast("Ports", ports))
     except TypeError:
         return None  # told where the node is made
+
+
+def _fixes(make: NodeFactory, side: str) -> bool:
+    # Code that as much as names its ports may give each instance others. Reading them is
+    # harmless, but what is not checked here is checked where the node is made.
+    if not isinstance(make, type):
+        return False
+    return not any(side in code.co_names or side in code.co_consts for code in _codes(make))
 
 
 def _codes(cls: type) -> Iterator[Any]:
@@ -112,9 +129,3 @@ def _codes(cls: type) -> Iterator[Any]:
             code = getattr(inspect.unwrap(member) if callable(member) else member, "__code__", None)
             if code is not None:
                 yield code
-
-
-def _names(code: Any, side: str) -> bool:
-    # Code that as much as names its ports may give each instance others. Reading them is
-    # harmless, but what is not checked here is checked where the node is made.
-    return side in code.co_names or side in code.co_consts

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
-from streamflow.manifest.faults import Faults, Where, show
+from streamflow.manifest.faults import LONGEST, Faults, Where
 from streamflow.manifest.names import translate
 from streamflow.manifest.nodetypes import NodeTypes
 from streamflow.node import Node
@@ -18,8 +19,13 @@ TARGET: Final = ("to", "target", "to_node", "toNode")
 SOURCE_PORT: Final = ("from_port", "fromPort", "source_port", "sourcePort", "from_output")
 TARGET_PORT: Final = ("to_port", "toPort", "target_port", "targetPort", "to_input")
 
-KNOWN: Final = (*TYPE, *PARAMS, "id", "metadata")
-"""Fields of a node that mean something here; the rest is kept as metadata."""
+TOP: Final = ("version", "name", "metadata", "nodes", *EDGES)
+NODE: Final = ("id", "metadata", *TYPE, *PARAMS)
+EDGE: Final = (*SOURCE, *TARGET, *SOURCE_PORT, *TARGET_PORT)
+"""Fields that mean something here; the rest is kept as metadata."""
+
+SLIP: Final = 0.85
+"""How near a field must be to one that means something, to be taken for a slip of the pen."""
 
 
 def from_v1(data: Mapping[str, Any], types: NodeTypes, faults: Faults) -> dict[str, Any]:
@@ -36,6 +42,7 @@ def from_v1(data: Mapping[str, Any], types: NodeTypes, faults: Faults) -> dict[s
 class _Reader:
     def __init__(self, types: NodeTypes, faults: Faults) -> None:
         self._types, self._faults = types, faults
+        self._slips: dict[tuple[str, tuple[str, ...]], str | None] = {}
 
     def manifest(self, data: Mapping[str, Any]) -> dict[str, Any]:
         rest = {key: value for key, value in data.items() if key not in ("version", "nodes")}
@@ -47,15 +54,14 @@ class _Reader:
             made["name"] = name
         if "nodes" in data:
             made["nodes"] = self._each(data["nodes"], ("nodes",), self._node)
-        edges = [key for key in EDGES if rest.get(key) is not None]
-        for key in EDGES:
-            listed = rest.pop(key, None)
-            if key == edges[-1:][0:1] or key in edges[:1]:
-                self._faults.spelling["edges",] = key
-                made["edges"] = self._edges(listed, facts)
-        if len(edges) > 1:
-            self._faults.add((edges[1],), f"stands beside {edges[0]}; give one of them")
-        self._near(rest, ("nodes", *EDGES, "metadata", "version"), data, ())
+        listed = {key: rest.pop(key) for key in EDGES if key in rest}
+        edges = {key: value for key, value in listed.items() if value is not None}
+        for key in (*edges,)[:1]:
+            self._faults.spelling["edges",] = key
+            made["edges"] = self._edges(edges[key], facts)
+        for key in (*edges,)[1:]:
+            self._faults.add((key,), f"stands beside {next(iter(edges))}; give one of them")
+        self._near(rest, TOP, data, ())
         facts |= rest
         if metadata is not None and not isinstance(metadata, Mapping):
             made["metadata"] = metadata
@@ -91,7 +97,7 @@ class _Reader:
             made["params"] = params
         used = {*made, *TYPE, self._used(entry, PARAMS), "metadata"}
         rest = {key: value for key, value in entry.items() if key not in used}
-        self._near(rest, KNOWN, entry, where)
+        self._near(rest, NODE, entry, where)
         facts = _facts(entry.get("metadata")) | rest
         if facts:
             made["metadata"] = facts
@@ -112,12 +118,12 @@ class _Reader:
         made: dict[str, Any] = {}
         for end, nodes, ports in (("source", SOURCE, SOURCE_PORT), ("target", TARGET, TARGET_PORT)):
             node = self._field(entry, nodes, where, end)
-            port = self._field(entry, ports, where, f"{end}_port")
+            given = any(name in entry for name in ports)
+            port = self._field(entry, ports, where, f"{end}_port") if given else None
             if node is not None:
                 made[end] = place(node, port)
-        known = {*SOURCE, *TARGET, *SOURCE_PORT, *TARGET_PORT}
-        rest = {key: value for key, value in entry.items() if key not in known}
-        self._near(rest, ("from", "to", "from_port", "to_port"), entry, where)
+        rest = {key: value for key, value in entry.items() if key not in EDGE}
+        self._near(rest, EDGE, entry, where)
         if rest:
             said[str(where[-1])] = rest
         return made
@@ -134,13 +140,20 @@ class _Reader:
         return next((name for name in names if name in entry), names[0])
 
     def _near(
-        self, rest: Mapping[str, Any], known: tuple[str, ...], entry: Mapping[str, Any], where: Where
+        self,
+        rest: Mapping[str, Any],
+        known: tuple[str, ...],
+        entry: Mapping[str, Any],
+        where: Where,
     ) -> None:
         """Find slips of the pen among what means nothing here."""
         for key in rest:
-            hint = self._faults.hint(key, [name for name in known if name not in entry])
-            if hint and abs(len(key) - len(hint)) < len("; did you mean ''?") + 2:
-                self._faults.add((*where, key), f"unknown field{hint}")
+            if (key, known) not in self._slips:
+                near = difflib.get_close_matches(key[:LONGEST], known, 1, SLIP)
+                self._slips[key, known] = near[0] if near else None
+            meant = self._slips[key, known]
+            if meant is not None and meant not in entry:
+                self._faults.add((*where, key), f"unknown field; did you mean {meant!r}?")
 
 
 def place(node: Any, port: Any) -> Any:

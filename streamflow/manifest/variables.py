@@ -19,6 +19,12 @@ DEEPEST: Final = 100
 """Levels of a manifest: more is no pipeline, but an attempt to exhaust the stack."""
 
 
+class Verbatim(str):
+    """Text with variables in it that are to stay."""
+
+    __slots__ = ()
+
+
 class Expansion:
     """Copies what was read, with variables put in.
 
@@ -29,6 +35,8 @@ class Expansion:
     Attributes:
         texts: what each string that was one variable holds, by its place, for
             where text is needed and the value reads as a number.
+        originals: the strings that held variables, and what became of them, by
+            their place.
 
     >>> Expansion({"W": "640"}, Faults("")).copy({"width": "${W}", "size": "${W}x${H:-360}"})
     {'width': 640, 'size': '640x360'}
@@ -37,6 +45,7 @@ class Expansion:
     def __init__(self, environ: Mapping[str, str] | None, faults: Faults) -> None:
         self._environ, self._faults = environ, faults
         self.texts: dict[Where, str] = {}
+        self.originals: dict[Where, tuple[str, Any]] = {}
 
     def copy(self, value: Any, where: Where = ()) -> Any:
         """The value, made of new dicts and lists; what is neither, nor a string, stays itself."""
@@ -55,11 +64,12 @@ class Expansion:
         if self._environ is None:
             return text
         whole = VARIABLE.fullmatch(text)
-        filled = VARIABLE.sub(lambda found: self._value(found, where), text)
-        if whole is None or whole[1] is None:
-            return filled
-        self.texts[where] = filled
-        return read_scalar(filled)
+        value: Any = VARIABLE.sub(lambda found: self._value(found, where), text)
+        if whole is not None and whole[1] is not None:
+            self.texts[where] = value
+            value = read_scalar(value)
+        self.originals[where] = (text, value)
+        return value
 
     def _value(self, found: re.Match[str], where: Where) -> str:
         name, default = found[1], found[2]
@@ -83,6 +93,8 @@ def escape(value: Any) -> Any:
     >>> escape({"expression": "`${value}`"})
     {'expression': '`$${value}`'}
     """
+    if isinstance(value, Verbatim):
+        return str(value)
     if isinstance(value, str):
         return value.replace("${", "$${")
     if isinstance(value, dict):

@@ -124,6 +124,9 @@ def combined(parts: Sequence[Snapshot], plan: Plan, died: Container[str | None])
         for name, report in part.edges.items():
             halves[name].append(report)
     edges = {name: f[0] if len(f) == 1 else _joined(f) for name, f in halves.items()}
+    for edge in plan.crossings:
+        if plan.home[edge.target].process not in died:
+            edges[edge.name] = _bounded(edges[edge.name])
     for id, segment in plan.home.items():
         if segment.process is not None and segment.process in died:
             nodes[id] = _corrected(nodes.get(id, NodeReport()), id, plan, edges)
@@ -163,21 +166,25 @@ def _joined(halves: Sequence[EdgeReport]) -> EdgeReport:
     # What a process that has died had sent since it last told of it shows at the other end.
     sent = max(sum(half.sent for half in halves), received + dropped.total())
     sender = next((half for half in halves if half.max_items is not None), EdgeReport())
-    in_flight = max(0, sent - received - dropped.total())
-    if sender.max_items is not None and in_flight > sender.max_items:
-        # More than the link holds: the target has taken the others since it last told.
-        received += in_flight - sender.max_items
-        in_flight = sender.max_items
     return EdgeReport(
         sent=sent,
         received=received,
         dropped=dict(dropped),
-        in_flight=in_flight,
+        in_flight=max(0, sent - received - dropped.total()),
         credits=sender.credits,
         max_items=sender.max_items,
         bytes=sender.bytes,
         copied_bytes=sum(half.copied_bytes for half in halves),
     )
+
+
+def _bounded(report: EdgeReport) -> EdgeReport:
+    """An edge whose target has taken items since it last told: those that the link cannot hold."""
+    waits = report.sent - report.received - sum(report.dropped.values())
+    if report.max_items is None or waits <= report.max_items:
+        return report
+    received = report.received + waits - report.max_items
+    return replace(report, received=received, in_flight=report.max_items)
 
 
 def summed(past: Snapshot, present: Snapshot, crossing: Container[str]) -> Snapshot:

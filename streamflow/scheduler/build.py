@@ -43,6 +43,7 @@ class Options:
         exact: time and check every item.
         cuts: whether checkpoints are taken.
         cut_items: ask for one after so many items of a source.
+        resumed: whether the run goes on from one.
     """
 
     collect: bool = False
@@ -51,6 +52,7 @@ class Options:
     exact: bool = False
     cuts: bool = False
     cut_items: int | None = None
+    resumed: bool = False
 
 
 class RemoteOutlet(SendingEnd, Protocol):
@@ -111,6 +113,7 @@ class Machine:
         self.instances, self.contexts = instances, contexts
         self.results: list[Any] = []
         self.places = count()
+        self._cuts = options.cuts
         self.links: dict[Edge, ReceivingEnd] = {}
         self.outlets: dict[tuple[str, str], Outlet] = {}
         self._consumers: dict[tuple[str, str], list[Consumer]] = {}
@@ -128,8 +131,12 @@ class Machine:
             link.arrived = self._home[id].segment.arrived
             self._home[id].inlets.append(Inlet(link, id, port, None))
 
+    def kept(self) -> Kept | list[Any]:
+        """Where results of one origin go: to all others, and on record if there are checkpoints."""
+        return Kept(self.results, self.places) if self._cuts else self.results
+
     def _driver(self, segment: SegmentPlan, options: Options) -> Driver:
-        kept = Kept(self.results, self.places) if options.cuts else None
+        kept = self.kept()
         made = Segment(
             segment,
             self.plan.graph.nodes,
@@ -137,11 +144,11 @@ class Machine:
             self.contexts,
             self._consumers,
             self.gate,
-            self.results if kept is None else kept,
+            kept,
             self.is_shared,
         )
         driver = Driver(made, exact=options.exact)
-        if kept is not None:
+        if isinstance(kept, Kept):
             driver.cutter = Cutter(made, driver.inlets, options.cut_items)
             driver.cutter.kept = kept
         return driver

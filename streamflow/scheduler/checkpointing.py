@@ -9,6 +9,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Final
 
+from streamflow.errors import CheckpointError
+
 EVERY: Final = 10.0
 """Seconds between two checkpoints where nothing else is said."""
 
@@ -32,6 +34,43 @@ class Checkpointing:
     every: float | None = EVERY
     items: int | None = None
     resume: bool = False
+
+
+class NoCheckpoints:
+    """What an execution does about checkpoints that takes none: nothing.
+
+    Attributes:
+        warnings: what went wrong, in words.
+    """
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def open(self) -> None:
+        """See that there can be checkpoints, and read the one to go on from."""
+
+    async def restore(self) -> None:
+        """Make everything what it was at the checkpoint, once all nodes are initialized."""
+
+    def launch(self) -> None:
+        """Begin to take checkpoints."""
+
+    async def take(self) -> Path:
+        """Take a checkpoint that holds all that has happened until now; its file.
+
+        Raises:
+            CheckpointError: it could not be taken.
+        """
+        raise CheckpointError("the execution", "it was started without checkpoint=, a directory")
+
+    async def conclude(self) -> None:
+        """The run has come to its end: leave a checkpoint that says so."""
+
+    def stop(self) -> None:
+        """Take no more."""
+
+    async def close(self) -> None:
+        """Let what is being written reach the disk, and the directory go."""
 
 
 def wanted(

@@ -19,7 +19,7 @@ from streamflow import pickling
 from streamflow.errors import CheckpointError, PicklingError
 from streamflow.flow.checkpoint import Found, Store
 from streamflow.scheduler.build import Machine
-from streamflow.scheduler.checkpointing import Checkpointing
+from streamflow.scheduler.checkpointing import Checkpointing, NoCheckpoints
 from streamflow.scheduler.cut import ANY, Share
 from streamflow.scheduler.part import Part
 from streamflow.scheduler.plan import Plan
@@ -61,7 +61,7 @@ class _Cut:
     )
 
 
-class Checkpoints:
+class Checkpoints(NoCheckpoints):
     """Takes the checkpoints of one execution; all its methods are for the execution's loop.
 
     Args:
@@ -83,7 +83,7 @@ class Checkpoints:
         streams: Iterable[Stream],
         machine: Machine,
     ) -> None:
-        self.warnings: list[str] = []
+        super().__init__()
         self._wanted, self._plan, self._parts = wanted, plan, parts
         self._streams = {stream.name: stream for stream in streams}
         self._machine = machine
@@ -127,6 +127,8 @@ class Checkpoints:
         check_print(str(found.path), there, self._print)
         numbers = self._store.numbers()
         self._number = max(numbers)
+        for part in self._parts:
+            part.expect()
         logger.info("%s: the run goes on from it", found.path)
 
     async def restore(self) -> None:
@@ -185,9 +187,7 @@ class Checkpoints:
 
     def _ask(self, cut: _Cut) -> None:
         """Ask whoever no marker will reach: sources, and what only streams that ended fed."""
-        names = {
-            name for name in cut.missing - cut.asked if self._above[name] <= cut.finished
-        }
+        names = {name for name in cut.missing - cut.asked if self._above[name] <= cut.finished}
         cut.asked |= names
         for part in self._parts:
             part.ask(cut.number, names)
@@ -254,7 +254,8 @@ class Checkpoints:
             async with asyncio.timeout(LAST):
                 await self.take()
         except TimeoutError:
-            self._warn("the last checkpoint could not be taken: not all that ran could be asked")
+            silent = ", ".join(sorted(self._cut.missing)) if self._cut is not None else "the disk"
+            self._warn(f"the last checkpoint could not be taken: nothing came from {silent}")
         except CheckpointError:
             pass  # it was told
 

@@ -40,15 +40,20 @@ async def first_failure(parts: Sequence[Part]) -> BaseException | None:
     return failure
 
 
+def late(name: str, seconds: float | None) -> TimeoutError:
+    """The error of an execution that took longer than it may."""
+    return TimeoutError(f"{name!r} has not ended within {seconds or 0:g} s")
+
+
 async def ended_by(
-    parts: Sequence[Part], deadline: float | None, late: Callable[[], Exception]
+    parts: Sequence[Part], deadline: float | None, error: Callable[[], Exception]
 ) -> BaseException | None:
     """Wait until all parts have ended; those that have not by the deadline are ended.
 
     Args:
         parts: of the execution.
         deadline: in the time of the running loop, or None.
-        late: makes the failure in that case.
+        error: makes the failure in that case.
     """
     if deadline is None:
         return await first_failure(parts)
@@ -61,7 +66,7 @@ async def ended_by(
         part.gate(closed=False)
         part.cancel()
     await asyncio.wait([ending])
-    return late()
+    return error()
 
 
 async def cleanup(parts: Sequence[Part], order: Sequence[str]) -> list[NodeError]:

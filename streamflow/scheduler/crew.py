@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
 from streamflow.clock import Clock
-from streamflow.errors import GraphError, NodeTimeoutError, PeerLost, StreamflowError
-from streamflow.events import Start
+from streamflow.errors import GraphError, NodeError, NodeTimeoutError, PeerLost, StreamflowError
 from streamflow.flow.budget import SharedBudget
-from streamflow.flow.outlet import read
 from streamflow.flow.ring_inlet import RingInlet
 from streamflow.flow.ring_outlet import RingOutlet
 from streamflow.graph import Queue
@@ -30,8 +28,7 @@ from streamflow.scheduler.assignment import (
 )
 from streamflow.scheduler.build import Ends, Options, link_queue
 from streamflow.scheduler.deadlock import blame_merge, can_deadlock
-from streamflow.scheduler.failure import node_error
-from streamflow.scheduler.inlet import iterate
+from streamflow.scheduler.feed import Collector, Feeder
 from streamflow.scheduler.local import Local
 from streamflow.scheduler.part import About, Mended
 from streamflow.scheduler.plan import Plan
@@ -108,8 +105,21 @@ class Crew:
         self._by_name: dict[str | None, Remote] = {r.process.name: r for r in self.remotes}
         self._tasks: dict[Remote, bytes] = {}
         self.warnings: list[str] = []
+        self.streams = [*self._streams()]
         self._feeding: list[asyncio.Task[None]] = []
         self._collecting: list[asyncio.Task[None]] = []
+
+    def _streams(self) -> Iterator[Feeder | Collector]:
+        """Streams that are no edges: inputs that go to workers, results that come from there."""
+        for crossing in self._crossings:
+            if crossing.edge is not None:
+                continue
+            if crossing.source is None:
+                items, outlet = self._inputs[crossing.node], self._outlets[crossing.number]
+                every = self._options.cut_items
+                yield Feeder(crossing.name, crossing.node, items, outlet, every)
+            elif self._options.collect:
+                yield Collector(crossing.name, self._inlets[crossing.number])
 
     def _remote(self, name: str) -> Remote:
         outlets = {
@@ -161,7 +171,7 @@ class Crew:
             pack({id: self._instances[id] for id in plan.graph.nodes}),
             tuple(self._crossings_of(remote)),
             self._clock,
-            replace(self._options, collect=False),
+            replace(self._options, collect=False, resumed=remote.resumed),
             self._stall_after,
             logging_levels(),
             warning_filters(),
@@ -235,16 +245,12 @@ class Crew:
     def launch(self, here: Local) -> None:
         """Feed the inputs of nodes elsewhere, and collect their results."""
         self._feeding.append(asyncio.ensure_future(self.watch(here)))
-        results = here.machine.results
-        for crossing in self._crossings:
-            if crossing.edge is not None:
-                continue
-            if crossing.source is None:
-                task = self._feed(crossing, self._outlets[crossing.number])
-                self._feeding.append(asyncio.ensure_future(task))
-            elif self._options.collect:
-                inlet = self._inlets[crossing.number]
-                self._collecting.append(asyncio.ensure_future(_collect(inlet, results)))
+        for stream in self.streams:
+            if isinstance(stream, Feeder):
+                self._feeding.append(asyncio.ensure_future(self._feed(stream)))
+            else:
+                stream.gather_in(here.machine.kept())
+                self._collecting.append(asyncio.ensure_future(stream.collect()))
 
     async def watch(self, here: Local) -> None:
         """Fail the run if nothing moves any more because a merge waits for what cannot come."""
@@ -263,16 +269,11 @@ class Crew:
         """What memory each worker holds."""
         return tuple(map(_process_report, self.remotes))
 
-    async def _feed(self, crossing: Crossing, outlet: RingOutlet) -> None:
-        outlet.send_event(Start())
+    async def _feed(self, feeder: Feeder) -> None:
         try:
-            async for item in iterate(self._inputs[crossing.node]):
-                await outlet.send(item)
-        except Exception as error:
-            remote = next(r for r in self.remotes if crossing.node in r.nodes)
-            remote.fail(node_error(crossing.node, "process", error))
-        finally:
-            outlet.close()
+            await feeder.feed()
+        except NodeError as error:
+            next(r for r in self.remotes if feeder.node in r.nodes).fail(error)
 
     async def finish(self, failure: BaseException | None) -> None:
         """Feed no more, and wait for the last results."""
@@ -307,11 +308,6 @@ def _check_sources(plan: Plan) -> None:
                 f"process {name!r} cannot be started anew: its source {id!r} would begin again; "
                 "give the source get_state() and set_state(), or another process"
             )
-
-
-async def _collect(inlet: RingInlet, results: list[Any]) -> None:
-    async for item in read(inlet):
-        results.append(item)  # noqa: PERF401 - whoever watches sees them come
 
 
 def _process_report(remote: Remote) -> ProcessReport:

@@ -112,8 +112,8 @@ class Cutter:
 
     def __init__(self, segment: Segment, inlets: list[Inlet], items: int | None) -> None:
         self.segment, self.inlets = segment, inlets
-        self.tell: Callable[[Share], None] = _nobody
-        self.due: Callable[[], None] = _nobody_asks
+        self.tell: Callable[[Share], None] = nobody
+        self.due: Callable[[], None] = nobody_asks
         self.kept: Kept | None = None
         self.asked = self.number = self.position = 0
         self.over = self.was_finished = False
@@ -183,7 +183,7 @@ class Cutter:
         number = self.number = self.asked
         for inlet in self.inlets:
             waits = inlet.marks and not inlet.ended and inlet.marked < number
-            inlet.recording = [] if waits else None
+            inlet.recording = [] if waits and not self.over else None
         try:
             self._share = Share(
                 self.segment.head,
@@ -342,9 +342,9 @@ def _copy(items: deque[Any]) -> list[Any]:
             continue
 
 
-def _nobody(share: Share) -> None:
+def nobody(share: Share) -> None:
     """Stand in until somebody takes shares."""
 
 
-def _nobody_asks() -> None:
+def nobody_asks() -> None:
     """Stand in until somebody takes checkpoints."""

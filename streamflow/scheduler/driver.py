@@ -74,6 +74,7 @@ class Driver:
         try:
             if self.cutter is not None and self.cutter.was_finished:
                 self._start()
+                self.cutter.end()
                 self._close()
             else:
                 await self._feed()

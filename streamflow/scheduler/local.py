@@ -84,6 +84,8 @@ class Local:
         self.partaking = Partaking(self.machine, self._at_home)
         self._injections: dict[tuple[str, str], tuple[Inlet, Link]] = {}
         self._open_inputs(options, inputs)
+        if options.resumed:
+            self.expect()
 
     def _open_inputs(self, options: Options, inputs: Inputs) -> None:
         """Feed the nodes that no edge feeds: from the inputs, or by injection."""
@@ -113,6 +115,10 @@ class Local:
 
     async def initialize(self) -> None:
         await self._supervisor.initialize()
+
+    def expect(self) -> None:
+        for context in self.machine.contexts.values():
+            context.resumed = True
 
     def listen(self, tell: Callable[[Share], None], due: Callable[[], None]) -> None:
         self.partaking.listen(tell, due)

@@ -80,6 +80,10 @@ class Part(Protocol):
         """
         ...
 
+    def expect(self) -> None:
+        """Let nodes know, before they are initialized, that the run goes on from a checkpoint."""
+        ...
+
     def listen(self, tell: Callable[[Share], None], due: Callable[[], None]) -> None:
         """Let shares in checkpoints go to ``tell``, wishes for one to ``due``; from any thread."""
         ...

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import builtins
-import logging
-import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final, cast
@@ -28,7 +25,9 @@ from streamflow.process import Process
 from streamflow.scheduler.accounts import summed
 from streamflow.scheduler.calls import Calls, unpack_error
 from streamflow.scheduler.child import Worker
+from streamflow.scheduler.cut import ANY, Share, nobody, nobody_asks
 from streamflow.scheduler.death import Death
+from streamflow.scheduler.heard import log, warn
 from streamflow.scheduler.part import Mended, Snapshot
 from streamflow.scheduler.spawn import start
 from streamflow.scheduler.stall import Overdue
@@ -54,6 +53,7 @@ class Remote:
         restarts: how often it was started anew.
         died: whether it has died, once at least.
         cancelling: whether it was told to end where it stands.
+        resumed: whether the run goes on from a checkpoint.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Remote:
         self.initialized: set[str] = set()
         self.budget: tuple[int, int] | None = None
         self.restarts = 0
-        self.died = False
+        self.died = self.resumed = False
         self._crossing, self._mend = crossing, mend
         self._past = Snapshot()
         self._stalls: list[Stall] = []
@@ -82,6 +82,8 @@ class Remote:
         self._read: set[tuple[str, str]] = set()
         self._taps: dict[tuple[str, str], RingInlet] = {}
         self.cancelling = self._over = self._launched = False
+        self.listen(nobody, nobody_asks)
+        self.on_log, self.on_warn = log, warn
         self._failure: BaseException | None = None
 
     @property
@@ -177,6 +179,7 @@ class Remote:
         failure = self._lost(await self._death())
         self._let_go()
         self.died = True
+        self._tell(Share(self.name, ANY, fault=str(failure)))
         self.initialized.clear()
         self._past = summed(self._past, self._snapshot, self._crossing)
         self._snapshot = Snapshot()
@@ -221,18 +224,6 @@ class Remote:
         self._overdue = found
         self.kill()
 
-    def on_log(self, fields: dict[str, Any]) -> None:
-        """The worker logs."""
-        record = logging.makeLogRecord(fields)
-        logger = logging.getLogger(record.name)
-        if logger.isEnabledFor(record.levelno):
-            logger.handle(record)
-
-    def on_warn(self, text: str, category: str, filename: str, line: int) -> None:
-        """The worker warns."""
-        kind = getattr(builtins, category, UserWarning)
-        warnings.warn_explicit(text, kind, filename, line)
-
     def fail(self, failure: BaseException) -> None:
         """What feeds it has failed: end it, and say why."""
         self._failure = failure
@@ -247,6 +238,30 @@ class Remote:
         self.initialized, errors = await self._call("initialize")
         if (failure := unpack_error(errors)) is not None:
             raise failure
+
+    def expect(self) -> None:
+        self.resumed = True
+
+    def listen(self, tell: Callable[[Share], None], due: Callable[[], None]) -> None:
+        self._tell, self.on_due = tell, due
+
+    def ask(self, number: int, names: Collection[str]) -> None:
+        mine = self.nodes.intersection(names)
+        if mine and self._calls is None:
+            self._tell(Share(self.name, number, fault=f"{self.name} has died"))
+        elif mine:
+            self._post("ask", number, mine)
+
+    def on_share(self, share: Share) -> None:
+        """A segment gives its share in a checkpoint."""
+        self._tell(share)
+
+    async def restore(self, shares: Mapping[str, Share]) -> None:
+        mine = {name: share for name, share in shares.items() if name in self.nodes}
+        await self._call("resume", mine)
+
+    async def rehearse(self) -> None:
+        await self._call("rehearse")
 
     def launch(self) -> None:
         # In the next turn, as the nodes here: outputs that are asked for now miss nothing.

@@ -19,8 +19,8 @@ MOST_NOTED: Final = 8
 """Errors of earlier tries that are told of, the latest."""
 
 
-class GaveUp(Exception):  # noqa: N818 - it never leaves the engine: a NodeError tells of it
-    """The last try of a call has failed.
+class GaveUp(Exception):
+    """The last try of a call has failed; a `NodeError` tells of it outside the engine.
 
     Attributes:
         error: what it raised; or a `CircuitOpenError`, where no further one was allowed.

@@ -135,9 +135,11 @@ class Segment:
         """Prepare what a node that may fail has asked for: to be tried again, to be left alone."""
         retry, breaker, circuit = node.options.retry, node.options.breaker, None
         if breaker is not None:
-            # Contexts are made after segments.
-            circuit = Circuit(breaker, lambda: self.contexts[id].clock.time())
-            self._circuits[id] = circuit
+
+            def now() -> float:  # contexts are made after segments
+                return self.contexts[id].clock.time()
+
+            circuit = self._circuits[id] = Circuit(breaker, now)
         if retry is not None:
             count = partial(self.ledger.retried.update, (id,))
             self.retrying[id] = Retrying(retry, circuit, self.pauses, count)

@@ -24,9 +24,7 @@ async def stream(driver: Driver) -> AsyncIterator[Any]:
         yield item
 
 
-async def _inputs(
-    driver: Driver, inputs: Iterable[Any] | AsyncIterator[Any]
-) -> AsyncIterator[Any]:
+async def _inputs(driver: Driver, inputs: Iterable[Any] | AsyncIterator[Any]) -> AsyncIterator[Any]:
     cutter = driver.cutter
     skipped = 0 if cutter is None else cutter.position
     async for item in iterate(inputs):

@@ -12,7 +12,7 @@ import os
 import socket
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, TextIO, cast
 
@@ -20,6 +20,7 @@ from streamflow import pickling
 from streamflow.errors import NodeError
 from streamflow.events import Event
 from streamflow.flow.budget import SharedBudget
+from streamflow.flow.merge import Merge
 from streamflow.flow.ring_inlet import RingInlet
 from streamflow.flow.ring_outlet import RingOutlet
 from streamflow.graph import Queue
@@ -30,6 +31,8 @@ from streamflow.node import Node
 from streamflow.scheduler.assignment import Assignment, with_instances
 from streamflow.scheduler.build import Ends
 from streamflow.scheduler.calls import Calls, pack_error
+from streamflow.scheduler.concurrent import Concurrent
+from streamflow.scheduler.cut import Share
 from streamflow.scheduler.local import Local
 from streamflow.scheduler.part import Snapshot
 from streamflow.scheduler.placement import new_event_loop
@@ -118,6 +121,9 @@ class Service:
             overdue=self._overdue,
             stalled=self._stalled,
         )
+        self._local.listen(
+            lambda share: self._calls.post("share", share), lambda: self._calls.post("due")
+        )
 
     def _connect(self, task: Assignment) -> Ends:
         budget = None
@@ -172,6 +178,18 @@ class Service:
         """Tell, from the watchdog's thread, of a node that holds its own."""
         self._calls.post("stall", found)
 
+    def on_ask(self, number: int, names: Collection[str]) -> None:
+        """Give shares in a checkpoint."""
+        self._part.ask(number, names)
+
+    async def on_resume(self, shares: dict[str, Share]) -> None:
+        """Go on from these shares."""
+        await self._part.restore(shares)
+
+    async def on_rehearse(self) -> None:
+        """See that every node can tell its state."""
+        await self._part.rehearse()
+
     def on_restore(self, states: dict[str, bytes]) -> None:
         """Go on from these states."""
         for id, state in states.items():
@@ -211,6 +229,8 @@ class Service:
             for driver in machine.drivers
             if not driver.segment.plan.threaded
             for id in driver.segment.nodes
+            # Of these, what is under way counts too, and checkpoints alone know that.
+            if not isinstance(machine.instances[id], (Merge, Concurrent))
         }
         return {id: pickling.dumps(state, id) for id, state in found.items() if state is not None}
 

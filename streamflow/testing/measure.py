@@ -113,7 +113,7 @@ async def _stopped_after(
     pipeline: Pipeline, execution: Execution, limit: int
 ) -> AsyncGenerator[None]:
     async def watch() -> None:
-        while _entered(pipeline, execution.report()) < limit:
+        while _entered(pipeline, execution.report()) < limit:  # noqa: ASYNC110 - none tells of items
             await asyncio.sleep(LOOK_EVERY)
         await execution.stop()
 

@@ -99,3 +99,18 @@ def test_bytes_are_told_in_a_fitting_unit(count: int, words: str) -> None:
 )
 def test_times_are_told_in_a_fitting_unit(ns: int, words: str) -> None:
     assert human_time(ns) == words
+
+
+def test_columns_and_tables_that_few_runs_need_come_when_they_are_needed() -> None:
+    node = NodeReport(received=5, retried=3, memory_peak=1 << 20)
+    worker = ProcessReport("detector", ("detect", "track"), 0, 40 << 20, 1)
+    own = ProcessReport(None, ("scale",), 0, 50 << 20)
+
+    plain = printed(a_report())
+    text = " ".join(printed(a_report(nodes={"a": node}, processes=(own, worker))).split())
+
+    assert not {"retried", "memory", "Processes"} & set(plain.split())
+    assert "p99 retried memory" in text
+    assert "a 5 0 0 0 – – 3 1.0 MiB" in text
+    assert "the pipeline's own 0 50.0 MiB scale" in text
+    assert "detector 1 40.0 MiB detect, track" in text

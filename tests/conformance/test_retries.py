@@ -91,7 +91,7 @@ def test_a_call_that_fails_is_made_again_and_nothing_of_a_failed_try_is_emitted(
     flaky = report.nodes["flaky"]
     assert (flaky.received, flaky.failed, flaky.retried, flaky.dropped) == (6, 0, 3, {})
     assert_ledger(report)
-    assert sorted(list(trail)) == [0, 1, 2, 2, 2, 3, 4, 4, 5]
+    assert sorted(trail) == [0, 1, 2, 2, 2, 3, 4, 4, 5]
 
 
 @SOME

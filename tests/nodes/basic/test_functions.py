@@ -58,7 +58,7 @@ def test_a_split_sends_each_item_to_one_of_two_ports(predicate: Any, items: list
 
 
 def test_what_is_true_in_python_is_true() -> None:
-    items = [0, 1, "", "a", [], [0], 0.0, {}]
+    items: list[object] = [0, 1, "", "a", [], [0], 0.0, {}]
 
     assert drive(Filter(lambda item: item), items) == [1, "a", [0]]
     assert drive(Split(lambda item: item), items, "true") == [1, "a", [0]]
@@ -124,7 +124,7 @@ def test_a_predicate_that_is_an_object_is_called() -> None:
 
 
 def test_what_a_function_raises_names_the_node() -> None:
-    with pytest.raises(sf.errors.NodeError, match="'map' failed in process on .*ZeroDivision"):
+    with pytest.raises(sf.errors.NodeError, match=r"'map' failed in process on .*ZeroDivision"):
         sf.Pipeline(Map(lambda n: 1 / n)).run([0])
 
 
