@@ -123,7 +123,7 @@ def test_pipeline_scaling(
 
 
 def test_graph_construction(compare: Comparison) -> None:
-    listed = [{"id": f"node_{n}", "node_type": "PassThrough", "params": {}} for n in range(10)]
+    listed = [{"id": f"node_{n}", "node_type": "PassThrough"} for n in range(10)]
     joined = [{"from": f"node_{n}", "to": f"node_{n + 1}"} for n in range(9)]
     manifest = {"version": "v1", "nodes": listed, "connections": joined}
 

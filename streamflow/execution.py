@@ -15,17 +15,18 @@ from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
 from streamflow.clock import Clock
-from streamflow.errors import GraphError, NodeTimeoutError
-from streamflow.events import Event, Interrupt
+from streamflow.errors import NodeTimeoutError
+from streamflow.events import Event
 from streamflow.flow.signal import Signal
 from streamflow.ipc.pool import Pool
 from streamflow.lifecycle import Lifecycle, State
 from streamflow.metrics import ProcessReport, Report
 from streamflow.node import Node
+from streamflow.scheduler.access import Access
 from streamflow.scheduler.accounts import combined
 from streamflow.scheduler.build import Options
 from streamflow.scheduler.checkpointing import Checkpointing, NoCheckpoints
-from streamflow.scheduler.conduct import cleanup, ended_by, initialize, late
+from streamflow.scheduler.conduct import cleanup, ended_by, holder_of, initialize, late
 from streamflow.scheduler.local import Local
 from streamflow.scheduler.part import About, Part
 from streamflow.scheduler.plan import Plan
@@ -97,12 +98,10 @@ class Execution:
             stall_after=stall_after,
         )
         self._parts: list[Part] = [self._here, *(self._crew.remotes if self._crew else ())]
-        self._checkpoints = NoCheckpoints()
-        if checkpointing is not None:
-            streams = self._crew.streams if self._crew is not None else ()
-            self._checkpoints = make_checkpoints(
-                checkpointing, plan, self._parts, streams, self._here.machine
-            )
+        self._access = Access(plan, self._parts)
+        streams = self._crew.streams if self._crew is not None else ()
+        around = plan, self._parts, streams, self._here.machine
+        self._checkpoints = make_checkpoints(checkpointing, *around)
         self._warnings: list[str] = []
         self._duration: float | None = None
         self._failure: BaseException | None = None
@@ -153,9 +152,7 @@ class Execution:
         except BaseException as error:
             failure = late(self.name, self._timeout) if limit.expired() else error
             await self._end(failure)
-            if failure is not error:
-                raise failure from None
-            raise
+            raise failure from failure.__cause__
         self._life.move(State.RUNNING)
         for part in self._parts:
             part.launch()
@@ -258,7 +255,7 @@ class Execution:
             part.stop()
         finished = await self._finished_within(timeout)
         if not finished:
-            holder = await self._holder()
+            holder = await holder_of(self._parts)
             for part in self._parts:
                 part.cancel()
             if not await self._finished_within(GRACE):
@@ -266,12 +263,6 @@ class Execution:
         if self._failure is not None:
             raise self._failure
         return self.report()
-
-    async def _holder(self) -> str:
-        for part in self._parts:
-            if holder := await part.holder():
-                return holder
-        return ""
 
     def _abandon(self, holder: str, timeout: float) -> NodeTimeoutError:
         message = f"it has not returned {timeout + GRACE:g} s after stop()"
@@ -296,7 +287,7 @@ class Execution:
             part.gate(closed=False)
             part.cancel()
         if not await self._finished_within(2 * GRACE):
-            raise self._abandon(await self._holder(), 0.0)
+            raise self._abandon(await holder_of(self._parts), 0.0)
 
     async def checkpoint(self) -> Path:
         """Take a checkpoint now; its file, once it is on the disk.
@@ -322,7 +313,8 @@ class Execution:
             LinkClosed: the node has come to its end.
             StateError: the execution is not running or paused.
         """
-        await self._part_with_input(node, port).inject(node, port, item)
+        self._life.need(State.RUNNING, State.PAUSED, to=f"inject into {node}.{port}")
+        await self._access.input(node, port).inject(node, port, item)
 
     def send_event(self, node: str, event: Event, port: str = "in") -> None:
         """Send a control event into a node, and from there down the graph.
@@ -332,26 +324,8 @@ class Execution:
             LinkClosed: the node has come to its end.
             StateError: the execution is not running or paused.
         """
-        part = self._part_with_input(node, port)
-        if event.urgent:
-            # It overtakes everything: whatever waits further down is dropped
-            # now, so that nobody blocks the way of the event itself.
-            below = self._plan.graph.below(node)
-            for other in self._parts:
-                other.urge(below, interrupt=isinstance(event, Interrupt))
-        part.send_event(node, port, event)
-
-    def _part_with_input(self, node: str, port: str) -> Part:
-        self._life.need(State.RUNNING, State.PAUSED, to=f"inject into {node}.{port}")
-        nodes = self._plan.graph.nodes
-        if node not in nodes or port not in nodes[node].shape.inputs:
-            known = [f"{id}.{name}" for id, n in nodes.items() for name in n.shape.inputs]
-            raise GraphError(f"no input port {node}.{port}; there are {', '.join(known)}")
-        return self._part_of(node)
-
-    def _part_of(self, node: str) -> Part:
-        remotes = self._crew.remotes if self._crew is not None else []
-        return next((remote for remote in remotes if node in remote.nodes), self._here)
+        self._life.need(State.RUNNING, State.PAUSED, to=f"send an event to {node}.{port}")
+        self._access.send_event(node, port, event)
 
     def outputs(self, node: str, port: str = "out") -> AsyncIterator[Any]:
         """Items that leave a port, as they come; a bounded link that holds the node back.
@@ -360,18 +334,12 @@ class Execution:
             GraphError: there is no such node or port, or it is connected and
                 items flow already: ask before the first await.
         """
-        nodes = self._plan.graph.nodes
-        if node not in nodes or port not in nodes[node].outputs:
-            known = [f"{id}.{name}" for id, n in nodes.items() for name in n.outputs]
-            raise GraphError(f"no output port {node}.{port}; there are {', '.join(known)}")
-        return self._part_of(node).outputs(node, port)
+        return self._access.outputs(node, port)
 
     def report(self) -> Report:
         """What the run has done so far."""
-        if self.state is State.PENDING:
-            duration = 0.0
-        else:
-            duration = self.clock.time() if self._duration is None else self._duration
+        taken = self.clock.time() if self._duration is None else self._duration
+        duration = 0.0 if self.state is State.PENDING else taken
         remotes = self._crew.remotes if self._crew is not None else ()
         died = {remote.process.name for remote in remotes if remote.died}
         total = combined([part.snapshot(duration) for part in self._parts], self._plan, died)
@@ -422,8 +390,10 @@ def make_crew(*arguments: Any) -> Crew:
     return Crew(*arguments)
 
 
-def make_checkpoints(*arguments: Any) -> NoCheckpoints:
+def make_checkpoints(wanted: Checkpointing | None, *arguments: Any) -> NoCheckpoints:
     """The checkpoints of an execution; what they need is imported only where there are any."""
+    if wanted is None:
+        return NoCheckpoints()
     from streamflow.scheduler.checkpoints import Checkpoints
 
-    return Checkpoints(*arguments)
+    return Checkpoints(wanted, *arguments)

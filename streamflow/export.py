@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from dataclasses import fields
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 if TYPE_CHECKING:
     from streamflow.metrics import EdgeReport, NodeReport, ProcessReport, Report
@@ -22,21 +23,27 @@ def to_json(report: Report, *, indent: int | None = None) -> str:
     return json.dumps(plain(report), indent=indent)
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> Any:
     """A report, or a part of one, as dicts, lists, strings and numbers.
 
     >>> from streamflow.metrics import Stall
     >>> plain((Stall("detect", 1.5, "detect.py:7"),))
     [{'node': 'detect', 'seconds': 1.5, 'where': 'detect.py:7'}]
     """
-    if is_dataclass(value):
-        names = [field.name for field in fields(value) if field.name not in LEFT_OUT]
-        return {name: plain(getattr(value, name)) for name in names}
+    if value is None or isinstance(value, str | int | float):
+        return value
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [plain(item) for item in value]
-    return value
+        mapping = cast("Mapping[object, object]", value)
+        return {str(key): plain(item) for key, item in mapping.items()}
+    if isinstance(value, Sequence):
+        return [plain(item) for item in cast("Sequence[object]", value)]
+    cls: Any = type(value)
+    return {name: plain(getattr(value, name)) for name in _field_names(cls)}
+
+
+@cache
+def _field_names(cls: Any) -> list[str]:
+    return [field.name for field in fields(cls) if field.name not in LEFT_OUT]
 
 
 class Sample(NamedTuple):
@@ -108,10 +115,15 @@ def _family_lines(family: Family, reports: Iterable[Report]) -> Iterator[str]:
         yield f"{name}{sample.suffix}{{{pairs}}} {sample.value!r}\n"
 
 
+@lru_cache(4_096)  # the same names in each family, and at each scrape
 def _escaped(value: str) -> str:
     # An id may be any text; half of a surrogate pair cannot be written as UTF-8.
     text = value.encode("utf-8", "backslashreplace").decode("utf-8")
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def _of_run(read: Callable[[Report], float]) -> Callable[[Report], Iterable[Sample]]:
+    return lambda report: [Sample({}, read(report))]
 
 
 def _of_nodes(read: Callable[[NodeReport], float]) -> Callable[[Report], Iterable[Sample]]:
@@ -133,6 +145,18 @@ def _of_processes(
     return lambda report: [
         Sample({"process": process.name or ""}, read(process)) for process in report.processes
     ]
+
+
+def _state(report: Report) -> Iterable[Sample]:
+    return [Sample({"state": report.state}, 1)]
+
+
+def _dropped_by_nodes(report: Report) -> Iterable[Sample]:
+    return _dropped("node", report.nodes)
+
+
+def _dropped_by_edges(report: Report) -> Iterable[Sample]:
+    return _dropped("edge", report.edges)
 
 
 def _dropped(label: str, parts: Mapping[str, NodeReport | EdgeReport]) -> Iterator[Sample]:
@@ -157,27 +181,27 @@ def _stalls(report: Report) -> Iterator[Sample]:
         yield Sample({"node": node}, held.count(node))
 
 
-FAMILIES: Final = (
+FAMILIES: Final[tuple[Family, ...]] = (
     Family(
         "run_state",
         "gauge",
         "1",
         "State of the run: 1 for the one it is in.",
-        lambda report: [Sample({"state": report.state}, 1)],
+        _state,
     ),
     Family(
         "run_duration_seconds",
         "gauge",
         "s",
         "Time since the first node was initialized.",
-        lambda report: [Sample({}, report.duration)],
+        _of_run(lambda report: report.duration),
     ),
     Family(
         "run_warnings_total",
         "counter",
         "{warning}",
         "What went wrong without ending the run.",
-        lambda report: [Sample({}, len(report.warnings))],
+        _of_run(lambda report: len(report.warnings)),
     ),
     Family(
         "node_items_received_total",
@@ -205,7 +229,7 @@ FAMILIES: Final = (
         "counter",
         "{item}",
         "Items that a node lost otherwise, by reason.",
-        lambda report: _dropped("node", report.nodes),
+        _dropped_by_nodes,
     ),
     Family(
         "node_retries_total",
@@ -275,7 +299,7 @@ FAMILIES: Final = (
         "counter",
         "{item}",
         "Items lost on an edge, by reason.",
-        lambda report: _dropped("edge", report.edges),
+        _dropped_by_edges,
     ),
     Family(
         "edge_queued_items",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, ItemsView, Iterator, Mapping, Sequence, ValuesView
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
@@ -237,6 +237,15 @@ class Late(Mapping[str, V]):
 
     def __len__(self) -> int:
         return len(self._content())
+
+    # As inherited, these look up each value by its key.
+    def items(self) -> ItemsView[str, V]:
+        """The content's."""
+        return self._content().items()
+
+    def values(self) -> ValuesView[V]:
+        """The content's."""
+        return self._content().values()
 
     def __repr__(self) -> str:
         return repr(self._content())

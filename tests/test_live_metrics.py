@@ -183,8 +183,11 @@ def test_the_peak_is_in_bytes_where_the_system_counts_otherwise(
     class Usage:
         ru_maxrss = 5
 
+        def __init__(self, _who: int) -> None:
+            pass
+
     monkeypatch.setattr(sys, "platform", platform)
-    monkeypatch.setattr(resource, "getrusage", lambda _who: Usage)
+    monkeypatch.setattr(resource, "getrusage", Usage)
 
     assert peak_resident() == {"darwin": 5, "linux": 5 * 1024}[platform]
 

@@ -120,7 +120,12 @@ async def test_one_snapshot_serves_a_whole_collection(
     execution = start([1])
     taken: list[Report] = []
     look = execution.metrics
-    monkeypatch.setattr(execution, "metrics", lambda: taken.append(look()) or taken[-1])
+
+    def note() -> Report:
+        taken.append(look())
+        return taken[-1]
+
+    monkeypatch.setattr(execution, "metrics", note)
 
     observe(execution, provider=collector.provider)
     before = len(taken)

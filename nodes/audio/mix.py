@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from streamflow.context import NodeContext
 from streamflow.frames import AudioFrame
@@ -109,6 +109,14 @@ class Mix(Node):
         if len(self._ends) == len(self.weights):
             reached = max(reached, min(self._ends.values()))
         yield from self._emit(line, reached, frame)
+
+    def get_state(self) -> tuple[Any, ...]:
+        """The sound that is held, and where each input stands."""
+        return self.late, self._line, self._begun, self._ends, self._caps
+
+    def set_state(self, state: tuple[Any, ...]) -> None:
+        """Go on with this sound."""
+        self.late, self._line, self._begun, self._ends, self._caps = state
 
     def flush(self) -> Iterator[AudioFrame]:
         """Yield what is still held."""

@@ -38,6 +38,8 @@ class Resample(Node):
         ValueError: a parameter is unknown or out of its range.
     """
 
+    resumable = False
+    why_not_resumable = "libav's resampler holds sound that nobody can read out of it"
     inputs: ClassVar[Ports] = {"in": Audio()}
     outputs: ClassVar[Ports] = {"out": Audio()}
 

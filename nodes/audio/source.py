@@ -70,21 +70,29 @@ class TestAudio(Node):
         self.rate, self.layout, self.format, self.samples = rate, layout, format, samples
         self.waveform, self.frequency, self.volume = waveform, frequency, volume
         self.total = count_samples(frames, duration, samples, rate)
-        self._emitted = 0
+        self._emitted = self._first = 0
         # A port says what is known: here, all of it.
         self.outputs = {"out": Audio(format, rate, layout)}  # type: ignore[misc]
 
     def initialize(self, ctx: NodeContext) -> None:
         """Take the clock, and the memory that frames live in."""
         self._clock, self._allocate = ctx.clock, ctx.allocate
-        self._emitted = 0
+        self._emitted = self._first = 0
+
+    def get_state(self) -> int:
+        """Number of the next sample."""
+        return self._emitted
+
+    def set_state(self, state: int) -> None:
+        """Go on with the sample of this number, which is due at once."""
+        self._emitted = self._first = state
 
     async def process(self) -> AsyncIterator[AudioFrame]:
         """Yield frame after frame."""
         live = self._clock.live
         while self.total is None or self._emitted < self.total:
             if live:
-                await self._clock.sleep_until(self._emitted / self.rate)
+                await self._clock.sleep_until((self._emitted - self._first) / self.rate)
             count = self.samples
             if self.total is not None:
                 count = min(count, self.total - self._emitted)

@@ -85,6 +85,14 @@ class Waveform(Node):
         self._envelope.add(unit_samples(frame))
         return frame
 
+    def get_state(self) -> tuple[Envelope | None, tuple[int, int]]:
+        """The sound so far, in outline."""
+        return self._envelope, self._caps
+
+    def set_state(self, state: tuple[Envelope | None, tuple[int, int]]) -> None:
+        """Go on with this sound."""
+        self._envelope, self._caps = state
+
     def flush(self) -> Out | None:
         """Draw, save and emit the picture.
 

@@ -63,7 +63,8 @@ class Delay(Node):
                     await self._filled.wait()
                     continue
                 entry = self._line[0]
-                await self._clock.sleep_until(entry[0])
+                if entry[0] > self._clock.time():
+                    await self._clock.sleep_until(entry[0])
                 # An event may have dropped it meanwhile.
                 if self._line and self._line[0] is entry:
                     self._line.popleft()

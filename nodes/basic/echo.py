@@ -14,10 +14,10 @@ class Echo(Node):
     ``input`` is the item as it came, ``counter`` its number from 1, ``node``
     the text ``Echo``.
 
-    >>> from streamflow.testing import NodeRunner
-    >>> with NodeRunner(Echo()) as runner:
-    ...     runner.run(["a"])
-    [('out', {'input': 'a', 'counter': 1, 'node': 'Echo'})]
+    Example:
+        >>> import streamflow as sf
+        >>> sf.Pipeline(Echo()).run(["a"]).results
+        [{'input': 'a', 'counter': 1, 'node': 'Echo'}]
     """
 
     def __init__(self) -> None:

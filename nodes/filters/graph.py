@@ -51,6 +51,8 @@ class FilterGraph(Node):
             arguments; or the graph has no input or no output.
     """
 
+    resumable = False
+    why_not_resumable = "libav's filters hold frames that nobody can read out of them"
     inputs: ClassVar[Ports] = {"in": Data()}
     outputs: ClassVar[Ports] = {"out": Data()}
 

@@ -13,28 +13,30 @@ from streamflow.nodes.javascript.generator import TooDeepError, generate
 from streamflow.nodes.javascript.numbers import shorten
 from streamflow.nodes.javascript.parser import GLOBALS, WORDS, parse
 from streamflow.nodes.javascript.refusals import WORDS as RESERVED
+from streamflow.nodes.javascript.tokens import is_name
 
 # All that generated code can name.
-_SCOPE: Final = {
-    "__builtins__": {"type": type, "len": len, "float": float, "int": int, "str": str,
-                     "bool": bool, "dict": dict, "list": list},
+_BUILTINS: Final = (type, len, float, int, str, bool, dict, list)
+_OPERATORS: Final = (
+    "add subtract multiply divide remainder power negate invert bit_and bit_or bit_xor shift_left "
+    "shift_right shift_right_unsigned less greater less_or_equal greater_or_equal strictly_equal "
+    "equal join"
+)
+_PROPERTIES: Final = "get_member get_item has_property spread_items spread_properties"
+_VALUES: Final = "UNDEFINED ArrayLiteral ObjectLiteral export truthy type_of to_number to_string"
+_SCOPE: Final[dict[str, Any]] = {
+    "__builtins__": {builtin.__name__: builtin for builtin in _BUILTINS},
     "NAN": math.nan,
     "INFINITY": math.inf,
     "EvaluationError": EvaluationError,
     "shorten": shorten,
-    **{
-        name: getattr(module, name)
-        for module, names in (
-            (operators, "add subtract multiply divide remainder power negate invert bit_and bit_or "
-             "bit_xor shift_left shift_right shift_right_unsigned less greater less_or_equal "
-             "greater_or_equal strictly_equal equal join"),
-            (properties, "get_member get_item has_property spread_items spread_properties"),
-            (values, "UNDEFINED ArrayLiteral ObjectLiteral export truthy type_of to_number "
-             "to_string"),
-        )
-        for name in names.split()
-    },
-}  # fmt: skip
+    **{name: getattr(operators, name) for name in _OPERATORS.split()},
+    **{name: getattr(properties, name) for name in _PROPERTIES.split()},
+    **{name: getattr(values, name) for name in _VALUES.split()},
+}
+
+
+_TAKEN: Final = frozenset({*RESERVED, *WORDS, *GLOBALS, "typeof", "void", "in"})
 
 
 class Expression:
@@ -96,7 +98,7 @@ def compile_expression(text: str, names: Iterable[str] = ("value",)) -> Expressi
     regular expressions. See the how-to page on expressions.
 
     Args:
-        text: the expression, of 16,384 characters at most.
+        text: the expression, of 8,192 characters at most.
         names: what its values are called.
 
     Raises:
@@ -108,7 +110,7 @@ def compile_expression(text: str, names: Iterable[str] = ("value",)) -> Expressi
     """
     names = tuple(names)
     for name in names:
-        if not name.isidentifier() or name in (*RESERVED, *WORDS, *GLOBALS, "typeof", "void", "in"):
+        if not is_name(name) or name in _TAKEN:
             raise ValueError(f"names must be identifiers of JavaScript, which {name!r} is not")
     if len(set(names)) < len(names):
         raise ValueError(f"names must differ from each other, which {', '.join(names)} do not")

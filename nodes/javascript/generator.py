@@ -6,7 +6,7 @@ nor a deep one meets a limit of Python's own compiler.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final
 
@@ -65,7 +65,7 @@ class _Generator:
         self.lines.append(" " * self.blocks + code)
 
     @contextmanager
-    def block(self, head: str) -> Iterator[None]:
+    def block(self, head: str) -> Generator[None, None, None]:
         self.line(head)
         self.blocks += 1
         if self.blocks > MAX_BLOCKS:
@@ -93,23 +93,33 @@ class _Generator:
                 return Operand(f"v{index}", Kind.ANY)
             case Group(inner):
                 return self.operand(inner)
-            case Unary(operator, operand):
-                return self.unary(operator, operand)
-            case Binary() | Logical():
-                return self.spine(tree)
-            case Conditional():
-                return self.conditional(tree)
             case Property():
                 return self.path(tree)
             case Chain(inner):
                 return self.chain(inner)
-            case Template(parts):
-                operands = ", ".join(self.operand(part).code for part in parts)
-                return self.keep(f"join({operands})", Kind.STRING)
+            case Template() | Array() | Object():
+                return self.literal(tree)
+            case _:
+                return self.operation(tree)
+
+    def operation(self, tree: Unary | Binary | Logical | Conditional) -> Operand:
+        match tree:
+            case Unary():
+                return self.unary(tree.operator, tree.operand)
+            case Conditional():
+                return self.conditional(tree)
+            case _:
+                return self.spine(tree)
+
+    def literal(self, tree: Template | Array | Object) -> Operand:
+        match tree:
             case Array():
                 return self.array(tree)
             case Object():
                 return self.object(tree)
+            case _:
+                operands = ", ".join(self.operand(part).code for part in tree.parts)
+                return self.keep(f"join({operands})", Kind.STRING)
 
     def unary(self, operator: str, tree: Tree) -> Operand:
         value = self.operand(tree)

@@ -98,29 +98,31 @@ def order(operator: str, a: Operand, b: Operand) -> str:
 
 def equality(operator: str, a: Operand, b: Operand) -> str:
     """``===`` and ``==``."""
-    call = f"{'strictly_equal' if operator == '===' else 'equal'}({a.code}, {b.code})"
-    for one, other in ((a, b), (b, a)):
-        if one.kind in EMPTY:
-            if other.kind is not Kind.ANY:
-                # Python warns of `5 is None`, and the answer is known.
-                same = other.kind is one.kind or (operator == "==" and other.kind in EMPTY)
-                return repr(same)
-            if operator == "===":
-                return f"{other.code} is {one.code}"
-            return f"({other.code} is None or {other.code} is UNDEFINED)"
+    if b.kind is Kind.ANY or a.kind in EMPTY:
+        # Both are symmetric: what is known stands on the right.
+        a, b = b, a
+    if b.kind in EMPTY:
+        return _is_empty(operator, a, b)
     fast = f"{a.code} == {b.code}"
-    for one, other in ((a, b), (b, a)):
-        if one.kind is Kind.ANY:
-            continue
-        if other.kind is one.kind:
-            return fast
-        if other.kind is Kind.ANY and one.kind is Kind.STRING:
-            return f"{fast} if type({other.code}) is str else {call}"
-        if other.kind is Kind.ANY and one.kind is Kind.NUMBER:
-            return f"{fast} if {is_comparable(other, one)} else {call}"
-        if other.kind is Kind.ANY and operator == "===":
-            return f"{fast} if type({other.code}) is bool else {call}"
-    return call
+    call = f"{'strictly_equal' if operator == '===' else 'equal'}({a.code}, {b.code})"
+    if a.kind is b.kind is not Kind.ANY:
+        return fast
+    if a.kind is not Kind.ANY or b.kind is Kind.ANY:
+        return call
+    if b.kind is Kind.NUMBER:
+        return f"{fast} if {is_comparable(a, b)} else {call}"
+    if b.kind is Kind.STRING:
+        return f"{fast} if type({a.code}) is str else {call}"
+    return f"{fast} if type({a.code}) is bool else {call}"
+
+
+def _is_empty(operator: str, a: Operand, empty: Operand) -> str:
+    if a.kind is not Kind.ANY:
+        # Python warns of `5 is None`, and the answer is known.
+        return repr(a.kind is empty.kind or (operator == "==" and a.kind in EMPTY))
+    if operator == "===":
+        return f"{a.code} is {empty.code}"
+    return f"({a.code} is None or {a.code} is UNDEFINED)"
 
 
 def unary(operator: str, a: Operand) -> Code:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -42,7 +42,7 @@ from streamflow.nodes.javascript.tree import (
 )
 from streamflow.nodes.javascript.values import UNDEFINED
 
-MAX_LENGTH: Final = 1 << 14
+MAX_LENGTH: Final = 1 << 13
 """Characters of an expression."""
 
 MAX_DEPTH: Final = 80
@@ -119,7 +119,7 @@ class _Parser:
             self.unexpected(self.token)
 
     @contextmanager
-    def deeper(self) -> Iterator[None]:
+    def deeper(self) -> Generator[None, None, None]:
         self.depth += 1
         if self.depth > MAX_DEPTH:
             self.fail(self.token, f"the expression is nested deeper than {MAX_DEPTH}")

@@ -32,7 +32,8 @@ def get_member(value: Any, key: str) -> Any:
     """
     value = adopt(value)
     if is_record(value):
-        return dict.get(value, key, UNDEFINED)
+        missing: Any = UNDEFINED
+        return dict.get(value, key, missing)
     if value is None or value is UNDEFINED:
         name = "null" if value is None else "undefined"
         raise EvaluationError(f"cannot read property {key!r} of {name}")

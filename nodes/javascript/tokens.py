@@ -77,7 +77,7 @@ def next_token(text: str, position: int) -> Token:
     if first in "'\"":
         value, end = read_string(text, start + 1, first)
         return Token(STRING, value, start, end)
-    if is_name_start(first):
+    if _is_name_start(first):
         end = start + 1
         while end < len(text) and _is_name_part(text[end]):
             end += 1
@@ -96,8 +96,16 @@ def _refusal(text: str, start: int) -> str:
     return f"{words[first]} is not allowed" if first in words else f"{first!r} means nothing here"
 
 
-def is_name_start(character: str) -> bool:
-    """Whether names can begin with it."""
+def is_name(text: str) -> bool:
+    """Whether a text can be a name.
+
+    >>> is_name("$value_1"), is_name("a b"), is_name("")
+    (True, False, False)
+    """
+    return bool(text) and _is_name_start(text[0]) and all(map(_is_name_part, text))
+
+
+def _is_name_start(character: str) -> bool:
     return character in "$_" or character.isidentifier()
 
 
@@ -154,11 +162,8 @@ def read_string(text: str, position: int, quote: str) -> tuple[str, int]:
 def _escape(text: str, position: int) -> tuple[str, int]:
     match = _ESCAPE.match(text, position)
     if match is None:
-        reason = (
-            "an octal escape is not allowed"
-            if text[position : position + 1].isdecimal()
-            else ("this escape means nothing")
-        )
+        is_octal = text[position : position + 1].isdecimal()
+        reason = "an octal escape is not allowed" if is_octal else "this escape means nothing"
         raise ExpressionError(text, position - 1, reason)
     end = match.end()
     if match["line"]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, TypeGuard, final
+from typing import Any, Final, TypeGuard, cast, final
 
 import numpy as np
 
@@ -65,7 +65,7 @@ def adopt(value: Any) -> Any:
         `UNDEFINED`, None, a bool, a float, an int from ``MIN_SAFE`` to ``MAX_SAFE``,
         a str, a list or tuple, a dict, or an opaque object.
     """
-    kind = type(value)
+    kind: type[Any] = type(value)
     if kind in _PLAIN:
         return value
     if isinstance(value, int):
@@ -76,10 +76,10 @@ def adopt(value: Any) -> Any:
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, np.bool_):
-        return bool(value)
+        return bool(cast("Any", value))
     if isinstance(value, np.integer):
-        return adopt(int(value))
-    return float(value) if isinstance(value, np.floating) else value
+        return adopt(int(cast("Any", value)))
+    return float(cast("Any", value)) if isinstance(value, np.floating) else value
 
 
 def export(value: Any) -> Any:
@@ -89,7 +89,7 @@ def export(value: Any) -> Any:
     undefined property of an object that the expression made is left out. What was
     handed in and is only passed on is passed on as it is.
     """
-    kind = type(value)
+    kind: type[Any] = type(value)
     if kind is str or kind is bool:
         return value
     if kind is ArrayLiteral:
@@ -108,7 +108,7 @@ def is_array(value: Any) -> TypeGuard[Sequence[Any]]:
 
 
 def is_record(value: Any) -> TypeGuard[dict[str, Any]]:
-    """Whether an adopted value is an object with properties; keys that are no str count for none."""
+    """Whether an adopted value is an object with properties; only keys of class str name one."""
     return isinstance(value, dict)
 
 

@@ -6,7 +6,7 @@ every frame away, or breaks reading off for another reason than damaged data.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple, TypeAlias
 
@@ -19,7 +19,7 @@ from streamflow.errors import MediaError
 from streamflow.frames import AudioFrame, VideoFrame
 from streamflow.nodes.media import diagnose
 from streamflow.nodes.media.describe import container_facts, is_picture
-from streamflow.nodes.media.track import AudioTrack, VideoTrack
+from streamflow.nodes.media.track import AudioTrack, Mark, VideoTrack
 
 Charge: TypeAlias = Callable[[int, str | None], None]
 """Told how many bytes were copied, and for which port."""
@@ -127,6 +127,18 @@ class Reader:
         """Close the file."""
         self.container.close()
 
+    def go_on(self, marks: Mapping[str, Mark]) -> None:
+        """Pass over what was emitted until marks, by port; sought where that is exact.
+
+        Decoders of sound remember: they are to hear all of it, as before. And a pts
+        that is made up counts from the start. Such files are read from there.
+        """
+        for track in self.tracks:
+            if track.port in marks:
+                track.go_on(marks[track.port])
+        if all(_can_be_sought(track, marks) for track in self.tracks):
+            self._seek(min(marks[track.port].last * track.time_base for track in self.tracks))
+
     def frames(self) -> Iterator[tuple[AnyTrack, VideoFrame | AudioFrame]]:
         """Frames with their tracks, interleaved as the file has them.
 
@@ -136,15 +148,17 @@ class Reader:
         active: dict[int, Any] = {track.stream.index: track for track in self.tracks}
         for packet in self._packets(active):
             track = active[packet.stream_index]
-            for frame in self._decode(track, packet):
-                yield track, frame
+            for due in track.due(packet):
+                for frame in self._decode(track, due):
+                    yield track, frame
             if track.done:
                 del active[packet.stream_index]
                 if not active:
                     return
         for track in active.values():
-            for frame in self._decode(track, None):
-                yield track, frame
+            for due in (*track.rest(), None):
+                for frame in self._decode(track, due):
+                    yield track, frame
         self._conclude()
 
     def _seek(self, begin: Fraction) -> None:
@@ -180,13 +194,14 @@ class Reader:
             frames: Sequence[Any] = track.stream.decode(packet)
             track.decoded += len(frames)
             for frame in frames:
-                self._damaged += frame.is_corrupt
+                # Behind a seek decoders lack what pictures refer to: that is no damage.
+                self._damaged += frame.is_corrupt and not track.behind
                 made = track.accept(frame)
                 if made is not None:
                     yield made
         # Damage may also be a frame whose format nothing can convert.
         except FFmpegError as error:
-            self._undecodable += 1
+            self._undecodable += not track.behind
             self._error = error
 
     def _conclude(self) -> None:
@@ -197,6 +212,11 @@ class Reader:
         if self._error is not None and not any(track.decoded for track in self.tracks):
             reason = f"nothing in it could be decoded: {diagnose.in_words(self._error)}"
             raise MediaError(self.path, reason) from self._error
+
+
+def _can_be_sought(track: AnyTrack, marks: Mapping[str, Mark]) -> bool:
+    mark = marks.get(track.port)
+    return mark is not None and mark.exact and isinstance(track, VideoTrack)
 
 
 def open_input(opening: Opening) -> InputContainer:

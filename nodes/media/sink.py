@@ -77,6 +77,11 @@ class MediaSink(Node):
     inputs: ClassVar[Ports] = {"video": Video(), "audio": Audio()}
     outputs: ClassVar[Ports] = {}
     blocking = True
+    resumable = False
+    why_not_resumable = (
+        "an encoder cannot be written down, and its file is whole only at the end; "
+        "write frames or values by a sink of your own, and encode them in a run behind it"
+    )
 
     def __init__(
         self,

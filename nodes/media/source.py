@@ -3,21 +3,65 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from heapq import heappop, heappush
-from typing import Any, ClassVar
+from types import MappingProxyType
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from streamflow.context import NodeContext
 from streamflow.errors import MediaError
 from streamflow.node import Node, Out
 from streamflow.nodes.media.reader import AnyTrack, Damage, Opening, Reader, Wish
-from streamflow.nodes.media.track import exact
+from streamflow.nodes.media.track import Mark, exact
 from streamflow.ports import Audio, Data, Ports, Value, Video
+
+T = TypeVar("T")
 
 LOOKAHEAD = 32
 """Frames read before the first is emitted under a live clock. Decoders hold video back
 longer than audio; by then both have come."""
+
+
+class Lap(NamedTuple):
+    """One reading of the part: its number, the shift of its pts, and what was so far.
+
+    Attributes:
+        number: from 0.
+        shift: seconds by which its pts are moved on.
+        emitted: frames of all laps before it, by port.
+        damage: of all laps before it.
+    """
+
+    number: int = 0
+    shift: Fraction = Fraction(0)
+    emitted: Mapping[str, int] = MappingProxyType({})
+    damage: Damage = Damage()
+
+
+class Read(NamedTuple):
+    """A frame that was read: in which lap, of which track, with which pts before the shift."""
+
+    lap: Lap
+    track: AnyTrack
+    pts: int
+    out: Out
+
+
+class Place(NamedTuple):
+    """Where a source stands.
+
+    Attributes:
+        begun: whether the first metadata has been emitted.
+        complete: whether the last has.
+        lap: number, shift, emitted and damage of the lap it is in.
+        marks: how far its tracks have come in this lap, by port.
+    """
+
+    begun: bool = False
+    complete: bool = False
+    lap: tuple[int, Fraction, dict[str, int], Damage] = (0, Fraction(0), {}, Damage())
+    marks: Mapping[str, Mark] = MappingProxyType({})
 
 
 class MediaSource(Node):
@@ -38,6 +82,8 @@ class MediaSource(Node):
 
     Frames of a video that is to be shown turned have ``metadata["rotation"]``, in
     degrees counter-clockwise; `MediaSink` writes it on.
+
+    Of a file it goes on from a checkpoint at the very frame: it seeks to a key frame before it.
 
     Damaged and truncated files give what can be decoded; the rest is counted in
     `damage`, in the last dict of ``metadata`` and in one warning.
@@ -109,6 +155,9 @@ class MediaSource(Node):
         self.damage = Damage()
         self._emitted: dict[str, int] = {}
         self._loops = 0
+        self._begun = self._complete = False
+        self._lap = Lap()
+        self._marks: dict[str, Mark] = {}
         self._newest: AnyTrack | None = None
         self._length: float | None = None
 
@@ -140,12 +189,45 @@ class MediaSource(Node):
     def process(self) -> Iterator[Out]:
         """Emit every frame to its stream's port."""
         facts = self._open_reader().facts | {"path": self.path}
-        if self._wants("metadata"):
+        if self._wants("metadata") and not self._begun:
+            self._begun = True
             yield Out("metadata", facts | {"complete": False})
-        yield from self._paced() if self._ctx.clock.live else self._frames()
+        for read in self._paced() if self._ctx.clock.live else self._frames():
+            self._note(read)
+            yield read.out
+        if self._complete:
+            return
         self._report()
         if self._wants("metadata"):
+            self._complete = True
             yield Out("metadata", facts | {"complete": True} | self._outcome())
+
+    def _note(self, read: Read) -> None:
+        """Note that a frame is emitted: it is read earlier, under a live clock."""
+        port = read.track.port
+        if read.lap is not self._lap:
+            self._lap, self._marks = read.lap, {}
+        before = self._marks.get(port)
+        begin, emitted = (read.pts, 0) if before is None else (before.begin, before.emitted)
+        self._marks[port] = Mark(begin, read.pts, emitted + 1, read.track.exact)
+
+    def get_state(self) -> Place:
+        """Where it stands."""
+        number, shift, emitted, damage = self._lap
+        lap = number, shift, dict(emitted), damage
+        return Place(self._begun, self._complete, lap, dict(self._marks))
+
+    def set_state(self, state: Place) -> None:
+        """Go on behind the newest frame of each port.
+
+        Raises:
+            MediaError: the file cannot be read.
+        """
+        self._begun, self._complete = state.begun, state.complete
+        self._lap, self._marks = Lap(*state.lap), dict(state.marks)
+        self._loops, self.damage = self._lap.number, self._lap.damage
+        self._emitted = dict(self._lap.emitted)
+        self._open_reader().go_on(self._marks)
 
     def cleanup(self) -> None:
         """Close the file."""
@@ -161,34 +243,35 @@ class MediaSource(Node):
             done = float(newest.position - reader.span[0]) / self._length
         return min(1.0, (self._loops + max(0.0, done)) / self.loop)
 
-    def _frames(self) -> Iterator[Out]:
-        shift = Fraction(0)
+    def _frames(self) -> Iterator[Read]:
+        lap = self._lap
         while True:
             reader = self._open_reader()
             for track in reader.tracks:
-                track.shift = round(shift / track.time_base)
+                track.shift = round(lap.shift / track.time_base)
             for track, frame in reader.frames():
                 self._newest = track
-                yield Out(track.port, frame)
+                yield Read(lap, track, (frame.pts or 0) - track.shift, Out(track.port, frame))
             length = played(reader)
             self._close_reader()
             self._loops += 1
             # A part without a frame would be repeated for ever, to no end.
             if self._loops == self.loop or not length:
                 return
-            shift += length
+            emitted = dict(self._emitted)
+            lap = Lap(self._loops, lap.shift + length, emitted, self.damage)
 
-    def _paced(self) -> Iterator[Out]:
+    def _paced(self) -> Iterator[Read]:
         clock = self._ctx.clock
         # What has an end is a file: it can be read ahead of the clock.
         ahead = LOOKAHEAD if self._length else 0
         origin: float | None = None
-        for time, out in in_order(self._frames(), ahead):
+        for time, read in in_order(self._frames(), ahead, lambda read: read.out.value.time):
             if origin is None:
                 origin = time - clock.time()
             if not clock.wait_until(time - origin):
                 return
-            yield out
+            yield read
 
     def _wants(self, port: str) -> bool:
         return self._ctx.connected is None or port in self._ctx.connected
@@ -252,17 +335,17 @@ def check_range(name: str, value: float | None, least: int) -> None:
         raise ValueError(f"{name} must be {least} or more, not {value}")
 
 
-def in_order(outs: Iterator[Out], ahead: int) -> Iterator[tuple[float, Out]]:
-    """Frames with their times, sorted as far as ``ahead`` frames allow.
+def in_order(
+    items: Iterator[T], ahead: int, time_of: Callable[[T], float]
+) -> Iterator[tuple[float, T]]:
+    """Items with their times, sorted as far as ``ahead`` items allow.
 
-    >>> from streamflow.packet import Packet
-    >>> late = [Out("a", Packet(None, pts, Fraction(1))) for pts in (0, 2, 1, 3)]
-    >>> [time for time, _ in in_order(iter(late), 1)]
-    [0.0, 1.0, 2.0, 3.0]
+    >>> list(in_order(iter("acbd"), 1, "abcd".index))
+    [(0, 'a'), (1, 'b'), (2, 'c'), (3, 'd')]
     """
-    heap: list[tuple[float, int, Out]] = []
-    for number, out in enumerate(outs):
-        heappush(heap, (out.value.time, number, out))
+    heap: list[tuple[float, int, T]] = []
+    for number, item in enumerate(items):
+        heappush(heap, (time_of(item), number, item))
         if len(heap) > ahead:
             time, _, first = heappop(heap)
             yield time, first

@@ -7,11 +7,11 @@ container's, moved on by a whole number of ticks for each loop.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from math import ceil, floor
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import av
 
@@ -30,6 +30,22 @@ def exact(seconds: float) -> Fraction:
     return Fraction(seconds).limit_denominator(MILLION)
 
 
+class Mark(NamedTuple):
+    """How far a track has come.
+
+    Attributes:
+        begin: pts of the first frame emitted, without the shift.
+        last: pts of the newest.
+        emitted: how many frames there were.
+        exact: whether every pts was the file's own, so that it tells the frame.
+    """
+
+    begin: int
+    last: int
+    emitted: int
+    exact: bool
+
+
 class Track:
     """What video and audio tracks share.
 
@@ -45,6 +61,8 @@ class Track:
         done: whether the end has been reached.
         packets, decoded, emitted: how many packets were read, frames decoded,
             and frames emitted.
+        exact: whether every pts was the file's own.
+        behind: whether frames are passed over that an earlier run has emitted.
     """
 
     def __init__(
@@ -62,6 +80,8 @@ class Track:
         self.done = False
         self.packets = self.decoded = self.emitted = 0
         self.shift = 0
+        self.exact, self.behind = True, False
+        self._passed, self._to_pass = -FAR, 0
         self._charge = charge
         self._begin: int | None = None
         self._next = self._finish = stream.start_time or 0
@@ -79,10 +99,37 @@ class Track:
     def _pts_of(self, frame: av.VideoFrame | av.AudioFrame, duration: int) -> int:
         """The frame's pts, made up where it has none, and the next one foreseen."""
         pts = frame.pts if frame.pts is not None else frame.dts
+        self.exact = self.exact and frame.pts is not None
         if pts is None:
             pts = self._next
         self._next = pts + duration
         return pts
+
+    def go_on(self, mark: Mark) -> None:
+        """Pass over what was emitted until a mark."""
+        self._begin, self.emitted, self.behind = mark.begin, mark.emitted, True
+        if mark.exact:
+            self._passed = mark.last
+        else:
+            self._to_pass = mark.emitted
+
+    def due(self, packet: av.Packet[Any]) -> Sequence[av.Packet[Any]]:
+        """What is to be decoded now that a packet has come: the packet itself."""
+        return (packet,)
+
+    def rest(self) -> Sequence[av.Packet[Any]]:
+        """What is still to be decoded at the end: nothing."""
+        return ()
+
+    def _passes_over(self, pts: int) -> bool:
+        """Whether an earlier run has emitted the frame of this pts."""
+        if self._to_pass:
+            self._to_pass -= 1
+        elif pts > self._passed:
+            self.behind = False
+            return False
+        self._finish = min(self._next, self.end)
+        return True
 
     def _mark(self, pts: int) -> None:
         if self._begin is None:
@@ -106,6 +153,27 @@ class VideoTrack(Track):
         rate = stream.average_rate or stream.guessed_rate or 25
         self._step = max(1, round(1 / (rate * self.time_base)))
         self._metadata: Mapping[str, Any] = NO_METADATA
+        self._held: list[av.Packet[Any]] = []
+
+    def due(self, packet: av.Packet[Any]) -> Sequence[av.Packet[Any]]:
+        """The packet; but of what an earlier run has emitted, only what later pictures refer to.
+
+        That is what follows the last key frame before them.
+        """
+        if not self.behind or self._to_pass:
+            return (packet,)
+        pts = packet.pts
+        if pts is not None and pts <= self._passed:
+            if packet.is_keyframe:
+                self._held.clear()
+            self._held.append(packet)
+            return ()
+        return (*self.rest(), packet)
+
+    def rest(self) -> Sequence[av.Packet[Any]]:
+        """What is held."""
+        held, self._held = self._held, []
+        return held
 
     def accept(self, frame: av.VideoFrame) -> VideoFrame | None:
         """Our frame over a decoded one; None if it lies outside what was asked for."""
@@ -114,6 +182,8 @@ class VideoTrack(Track):
             return None
         if pts >= self.end:
             self.done = True
+            return None
+        if self.behind and self._passes_over(pts):
             return None
         made, copied = house.video_frame(frame)
         if copied:
@@ -155,7 +225,7 @@ class AudioTrack(Track):
         return self._emit(frame, pts + round(skip * ticks), skip, stop)
 
     def _emit(self, frame: av.AudioFrame, pts: int, skip: int, stop: int) -> AudioFrame | None:
-        if skip >= stop:
+        if skip >= stop or (self.behind and self._passes_over(pts)):
             return None
         made, copied = self._house.frame(frame)
         if copied:

@@ -55,8 +55,9 @@ def read_path(path: str) -> tuple[str, ...]:
     while position < len(path):
         dot = path.startswith(".", position)
         step = _STEP.match(path, position + dot)
-        # Between names there is a dot, before brackets there is none.
-        if step is None or (step["name"] is None) == dot or (position and step["name"] and not dot):
+        # A dot stands before each name but the first, and before no bracket.
+        needed = step is not None and step["name"] is not None and position > 0
+        if step is None or dot != needed:
             raise ValueError(f"path cannot go on at character {position + 1} of {path!r}")
         steps.append(next(part for part in step.groups() if part is not None))
         position = step.end()

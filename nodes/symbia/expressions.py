@@ -11,7 +11,19 @@ from streamflow.nodes.symbia.failures import ERROR, failed
 from streamflow.ports import Data, Ports
 
 
-class Filter(Node):
+class Guided(Node):
+    """The base of nodes that an expression guides: it knows where errors go."""
+
+    def initialize(self, ctx: NodeContext) -> None:
+        """Take the context."""
+        self._ctx = ctx
+
+    def cleanup(self) -> None:
+        """Leave the context, which cannot travel."""
+        del self._ctx
+
+
+class Filter(Guided):
     """Emits items to ``out`` if a predicate holds for them, else to ``rejected``.
 
     An item that the predicate cannot be used on goes to ``error`` as a
@@ -33,10 +45,6 @@ class Filter(Node):
     def __init__(self, predicate: str) -> None:
         self.predicate = compile_expression(predicate)
 
-    def initialize(self, ctx: NodeContext) -> None:
-        """Learn where errors go."""
-        self._ctx = ctx
-
     def process(self, item: Any) -> Any:
         """Return the item, for the port that the predicate decides."""
         try:
@@ -46,7 +54,7 @@ class Filter(Node):
         return item if holds else Out("rejected", item)
 
 
-class Split(Node):
+class Split(Guided):
     """Emits items to the port ``true`` or ``false``, as a condition decides.
 
     An item that the condition cannot be used on goes to ``error`` as a
@@ -69,10 +77,6 @@ class Split(Node):
     def __init__(self, condition: str) -> None:
         self.condition = compile_expression(condition)
 
-    def initialize(self, ctx: NodeContext) -> None:
-        """Learn where errors go."""
-        self._ctx = ctx
-
     def process(self, item: Any) -> Out:
         """Return the item, for the port that the condition decides."""
         try:
@@ -81,7 +85,7 @@ class Split(Node):
             return failed(self._ctx, error, item)
 
 
-class Map(Node):
+class Map(Guided):
     """Emits what an expression makes of each item; null and undefined go no further.
 
     An item that the expression cannot be used on goes to ``error`` as a
@@ -107,10 +111,6 @@ class Map(Node):
         if text is None or (expression is not None and transform is not None):
             raise ValueError("one of expression and transform must be given, which are the same")
         self.expression = compile_expression(text)
-
-    def initialize(self, ctx: NodeContext) -> None:
-        """Learn where errors go."""
-        self._ctx = ctx
 
     def process(self, item: Any) -> Any:
         """Return what the expression makes of the item."""

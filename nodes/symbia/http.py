@@ -6,7 +6,7 @@ import asyncio
 import math
 import re
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypeGuard, cast
 from urllib.parse import urlsplit
 
 from streamflow.context import NodeContext
@@ -119,7 +119,7 @@ class HttpRequest(Node):
         asked: dict[Any, Any] = {}
         if isinstance(item, str):
             asked = {"url": item}
-        elif isinstance(item, dict):
+        elif is_dict(item):
             asked = item
         names = ("url", "method", "headers", "body")
         merged = {name: asked[name] for name in names if asked.get(name) is not None} | self.config
@@ -137,6 +137,11 @@ class HttpRequest(Node):
             await client.aclose()
 
 
+def is_dict(value: Any) -> TypeGuard[dict[Any, Any]]:
+    """Whether a value is a dict, of whatever."""
+    return isinstance(value, dict)
+
+
 def _check(given: dict[str, Any]) -> None:
     """Refuse what cannot be sent.
 
@@ -148,8 +153,8 @@ def _check(given: dict[str, Any]) -> None:
         raise ValueError(f"method must be a name such as GET, not {method!r}")
     if "url" in given:
         _check_url(given["url"])
-    if not isinstance(headers, dict):
-        raise ValueError(f"headers must be names and values, not {headers!r}")  # noqa: TRY004 - as all parameters
+    if not is_dict(headers):
+        raise ValueError(f"headers must be names and values, not {headers!r}")
     for name, value in headers.items():
         if not (isinstance(name, str) and _HEADER.fullmatch(name)):
             raise ValueError(f"headers cannot have the name {name!r}")

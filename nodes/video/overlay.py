@@ -139,6 +139,16 @@ class Overlay(Node):
         blend(planes, layer, left, top)
         return frame.with_planes(planes)
 
+    def get_state(self) -> tuple[int, bool, Any]:
+        """Frames so far, and the newest data, if any has come."""
+        known = self._data is not NOTHING
+        return self._count, known, self._data if known else None
+
+    def set_state(self, state: tuple[int, bool, Any]) -> None:
+        """Go on from there."""
+        self._count, known, data = state
+        self._data = data if known else NOTHING
+
     def place(self, width: int, height: int, box_width: int, box_height: int) -> tuple[int, int]:
         """Left and top of a box in a picture, all in pixels.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from streamflow.frames import VideoFrame
 from streamflow.node import Node
@@ -77,6 +77,18 @@ class FrameRate(Node):
     def cleanup(self) -> None:
         """Let the last picture go."""
         self._forget()
+
+    def get_state(self) -> tuple[Any, ...]:
+        """The pictures that it holds, and the time they are at."""
+        return (
+            *(self._held, self._best, self._distance),
+            *(self._first, self._next, self._last, self._interval),
+        )
+
+    def set_state(self, state: tuple[Any, ...]) -> None:
+        """Go on with these pictures."""
+        self._held, self._best, self._distance, *rest = state
+        self._first, self._next, self._last, self._interval = rest
 
     def _tick(self, time: Fraction) -> int:
         return math.floor(time * self.rate + Fraction(1, 2))

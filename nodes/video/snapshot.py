@@ -69,6 +69,14 @@ class Snapshot(Node):
             self._save(frame)
         return frame
 
+    def get_state(self) -> tuple[float, int]:
+        """When the next picture is due, and how many were saved."""
+        return self._due, self._saved
+
+    def set_state(self, state: tuple[float, int]) -> None:
+        """Go on from there."""
+        self._due, self._saved = state
+
     def _is_due(self, frame: VideoFrame) -> bool:
         time = frame.time
         if time is None:

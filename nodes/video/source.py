@@ -70,7 +70,7 @@ class TestVideo(Node):
         self._painter = CounterPainter(format, width, height) if counter else None
         self._background = self._prepare(drawn.reformat(format=format))
         self._white = levels_of(format)[1]
-        self._emitted = 0
+        self._emitted = self._first = 0
         # A port says what is known: here, the format.
         self.outputs = {"out": Video(format)}  # type: ignore[misc]
 
@@ -83,14 +83,22 @@ class TestVideo(Node):
     def initialize(self, ctx: NodeContext) -> None:
         """Take the clock, and the memory that frames live in."""
         self._clock, self._allocate = ctx.clock, ctx.allocate
-        self._emitted = 0
+        self._emitted = self._first = 0
+
+    def get_state(self) -> int:
+        """Number of the next frame."""
+        return self._emitted
+
+    def set_state(self, state: int) -> None:
+        """Go on with the frame of this number, which is due at once."""
+        self._emitted = self._first = state
 
     async def process(self) -> AsyncIterator[VideoFrame]:
         """Yield frame after frame."""
         live, period = self._clock.live, 1 / self.rate
         while self.frames is None or self._emitted < self.frames:
             if live:
-                await self._clock.sleep_until(float(self._emitted * period))
+                await self._clock.sleep_until(float((self._emitted - self._first) * period))
             frame = self._draw(self._emitted, period)
             self._emitted += 1
             yield frame

@@ -115,7 +115,7 @@ class Pace:
         before, self._before = self._before, report
         since = before.duration if before is not None else 0.0
         seconds = max(report.duration - since, NANOSECOND)
-        known = before.nodes if before is not None else {}
+        known = before.nodes if before is not None else dict[str, NodeReport]()
         return {
             id: (_handled(node) - _handled(known.get(id, NodeReport()))) / seconds
             for id, node in report.nodes.items()

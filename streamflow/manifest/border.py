@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from streamflow.manifest.faults import Faults, Where, show
+from streamflow.manifest.shapes import is_dict
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -25,6 +27,7 @@ SENTENCES: Final[Mapping[str, Callable[[Context], str]]] = {
     "finite_number": lambda _: "must be a finite number",
     "string_type": lambda _: "must be text",
     "string_too_short": lambda _: "must not be empty",
+    "string_too_long": lambda context: f"must not be longer than {context['max_length']} letters",
     "dict_type": lambda _: "must be a mapping",
     "model_type": lambda _: "must be a mapping",
     "model_attributes_type": lambda _: "must be a mapping",
@@ -70,11 +73,10 @@ def read(
         wrong = error.errors(include_url=False)
     for one in wrong:
         _tell(model, one, where, faults)
-    if not isinstance(data, dict):
+    if not is_dict(data):
         return None
     bad = {one["loc"][0] for one in wrong if one["loc"]}
-    entries = cast("dict[str, Any]", data)
-    rest = {key: value for key, value in entries.items() if key not in bad}
+    rest = {key: value for key, value in data.items() if key not in bad}
     return model.model_construct(**(dict(stand_ins or {}) | _valid(model, rest)))
 
 
@@ -125,8 +127,6 @@ def _fields(model: type[BaseModel], loc: Where) -> list[str]:
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
-    import typing
-
     for one in (annotation, *typing.get_args(annotation)):
         for kind in (one, *typing.get_args(one)):
             if isinstance(kind, type) and issubclass(kind, BaseModel):

@@ -77,7 +77,7 @@ class Checker:
         return replace(node, type=kind.name, params=self._params(kind, node, where))
 
     def _hint(self, name: str) -> str:
-        near = self._types.nearest(name) if self._faults.may_hint() else []
+        near = self._types.nearest(name) if self._faults.may_compare(100) else []
         return f"; did you mean {' or '.join(near)}?" if near else ""
 
     def _params(self, kind: NodeType, node: NodeSpec, where: Where) -> dict[str, Any]:
@@ -91,6 +91,8 @@ class Checker:
                 if not is_open:
                     self._faults.add(place, self._unknown(kind, name))
                 continue
+            if type(value) in kind.plain[name]:
+                continue
             wrong = list(faults_of(value, parameter))
             text = self._texts.get(self._faults.spelled(place)) if wrong else None
             if text is not None and not list(faults_of(text, parameter)):
@@ -99,9 +101,9 @@ class Checker:
             for within, words in wrong:
                 self._faults.add((*place, *within), words)
         for name, parameter in known.items():
-            if parameter.default is parameter.empty and parameter.kind not in UNNAMED:
-                if name not in params:
-                    self._faults.add((*where, "params", name), f"is missing; {kind.name} needs it")
+            needed = parameter.default is parameter.empty and parameter.kind not in UNNAMED
+            if needed and name not in params:
+                self._faults.add((*where, "params", name), f"is missing; {kind.name} needs it")
         return params
 
     def _unknown(self, kind: NodeType, name: str) -> str:

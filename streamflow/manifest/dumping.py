@@ -6,13 +6,14 @@ import dataclasses
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import Any, Literal, cast, overload
 
 from streamflow.graph import NodeOptions, Placement, Queue
 from streamflow.manifest.exceptions import name_exception
 from streamflow.manifest.faults import Faults, Where
+from streamflow.manifest.shapes import is_mapping
 from streamflow.manifest.spec import EdgeSpec, GraphSpec, Manifest, NodeSpec
 from streamflow.manifest.variables import escape
 from streamflow.process import Process
@@ -38,7 +39,8 @@ def dump(manifest: Manifest, format: Format = "json") -> str | dict[str, Any]:
         ManifestError: it holds what no text can say, such as instances; all of it is named.
         ValueError: there is no such format.
 
-    >>> from streamflow.manifest.spec import GraphSpec, Manifest, NodeSpec
+    >>> from streamflow.manifest.shapes import is_mapping
+    from streamflow.manifest.spec import GraphSpec, Manifest, NodeSpec
     >>> graph = GraphSpec((NodeSpec("a", "Scale", {"width": 640}),))
     >>> print(dump(Manifest("small", graph), "yaml"))
     streamflow: '2'
@@ -91,7 +93,8 @@ class _Writer:
                 for name, graph in manifest.graphs.items()
             }
         run = {k: v for k, v in dataclasses.asdict(manifest.run).items() if v is not None}
-        return escape(made | ({"run": run} if run else {}))
+        escaped: dict[str, Any] = escape(made | ({"run": run} if run else {}))
+        return escaped
 
     def _graph(self, graph: GraphSpec, where: Where) -> dict[str, Any]:
         made: dict[str, Any] = {
@@ -129,12 +132,11 @@ class _Writer:
             return float(value)
         if isinstance(value, Fraction | os.PathLike):
             return str(cast("object", value))
-        if isinstance(value, Mapping):
-            entries = cast("Mapping[Any, Any]", value)
-            if all(isinstance(key, str) for key in entries):
-                return {key: self._plain(item, (*where, key)) for key, item in entries.items()}
-        elif isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
-            items = cast("Sequence[Any]", value)
+        if is_mapping(value):
+            if all(isinstance(key, str) for key in value):
+                return {key: self._plain(item, (*where, key)) for key, item in value.items()}
+        elif isinstance(value, list | tuple):
+            items: list[Any] = list(cast("Iterable[Any]", value))
             return [self._plain(item, (*where, index)) for index, item in enumerate(items)]
         self.faults.add(where, f"{_briefly(value)} cannot be said in text")
         return None

@@ -30,7 +30,7 @@ def find_exception(name: str, *, allow_imports: bool) -> type[Exception]:
     else:
         found = _import(module, path)
     if not (isinstance(found, type) and issubclass(found, Exception)):
-        raise ValueError(
+        raise ValueError(  # noqa: TRY004 - it is the name that is wrong, not its type
             f"{name} is no exception: it must be a builtin such as ConnectionError, "
             "one of streamflow's, or package.module:Class"
         )

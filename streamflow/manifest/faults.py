@@ -12,8 +12,11 @@ from streamflow.errors import ManifestError
 Where: TypeAlias = tuple[str | int, ...]
 """A place in a manifest: ``("nodes", 2, "params", "width")``."""
 
-HINTS: Final = 100
-"""Names for which the nearest is looked up: each takes about a millisecond."""
+COMPARED: Final = 20_000
+"""Names that unknown ones are compared with, all together: each takes some ten microseconds."""
+
+MOST: Final = 1_000
+"""Faults that are told: nobody reads more, and a hostile text may have millions."""
 
 LONGEST: Final = 60
 """Letters of a value that are shown."""
@@ -54,26 +57,34 @@ class Faults:
         self.spelling: dict[Where, str] = {}
         self.sections: Sequence[str] = ()
         self._found: list[tuple[Where, str]] = []
-        self._hints = HINTS
+        self._left = COMPARED
 
     def __bool__(self) -> bool:
         return bool(self._found)
 
     def add(self, where: Where, words: str) -> None:
-        """Note a fault."""
+        """Note a fault.
+
+        Raises:
+            ManifestError: there are more than anybody reads.
+        """
         self._found.append((where, words))
+        if len(self._found) == MOST - 1:
+            self._found.append(((), "there may be more than these"))
+            self.raise_any()
 
     def hint(self, name: str, known: Iterable[str]) -> str:
         """``; did you mean 'x'?``, or nothing if no known name is near."""
-        if not self.may_hint():
+        names = list(known)
+        if not self.may_compare(len(names)):
             return ""
-        near = difflib.get_close_matches(name[:LONGEST], list(known), 2)
+        near = difflib.get_close_matches(name[:LONGEST], names, 2)
         return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
 
-    def may_hint(self) -> bool:
-        """Whether one more name may be looked up; counts it."""
-        self._hints -= 1
-        return self._hints >= 0
+    def may_compare(self, count: int) -> bool:
+        """Whether a name may be compared with so many others; counts them."""
+        self._left -= count
+        return self._left >= 0
 
     def spelled(self, where: Where) -> Where:
         """A place in the words of the text."""

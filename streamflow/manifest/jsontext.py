@@ -78,28 +78,28 @@ def _find_doubled(text: str) -> Iterator[tuple[Where, str]]:
     open_keys: list[dict[str, int]] = []
     line, seen, is_key = 1, 0, False
     for found in TOKEN.finditer(text):
-        token = found[0]
-        if token == "{":
+        mark = found[0]
+        if mark == "{":
             open_keys.append({})
             path.append("")
             is_key = True
-        elif token == "[":
+        elif mark == "[":
             open_keys.append({})
             path.append(0)
             is_key = False
-        elif token in "}]":
+        elif mark in "}]":
             open_keys.pop()
             path.pop()
             is_key = False
-        elif token == ",":
+        elif mark == ",":
             step = path[-1]
             is_key = not isinstance(step, int)
             if isinstance(step, int):
                 path[-1] = step + 1
-        elif token == ":":
+        elif mark == ":":
             is_key = False
         elif is_key:
-            key, keys = json.loads(token), open_keys[-1]
+            key, keys = json.loads(mark), open_keys[-1]
             line, seen = line + text.count("\n", seen, found.start()), found.start()
             path[-1] = key
             if key in keys:

@@ -228,7 +228,7 @@ class _Parser:
 
 def _end(item: _Item) -> str:
     if item.reference is None:
-        return item.entry["id"]
+        return str(item.entry["id"])
     name, port = item.reference
     return name if port is None else f"{name}.{port}"
 
@@ -270,7 +270,7 @@ def _error(text: str, flaws: dict[int, str]) -> ManifestError:
     for start in sorted(flaws):
         # Only the part around a fault is shown, and of several lines the one it stands in.
         begin = max(text.rfind("\n", 0, start) + 1, start - 60)
-        line = text[begin : begin + 100].split("\n")[0].replace("\t", " ")
+        line = text[begin : begin + 100].partition("\n")[0].replace("\t", " ")
         caret = f"\n    {line}\n    {' ' * (start - begin)}^"
         faults.append((f"column {start + 1}", flaws[start] + caret))
     return ManifestError("launch string", tuple(faults))

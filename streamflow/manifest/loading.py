@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from streamflow.manifest.check import Checker
 from streamflow.manifest.faults import Faults, Where, show
 from streamflow.manifest.nodetypes import NodeTypes
+from streamflow.manifest.shapes import is_dict, is_list, is_mapping
 from streamflow.manifest.source import Source, read_source
 from streamflow.manifest.spec import GraphSpec, Manifest
 from streamflow.manifest.specs import SpecReader
@@ -93,12 +94,10 @@ def upgrade(
         # What has been converted since, to another unit for instance, is no longer the same.
         if original and value in (filled, expansion.texts.get(faults.spelled(where))):
             return Verbatim(original)
-        if isinstance(value, dict):
-            entries = cast("dict[str, Any]", value)
-            return {key: restore(item, (*where, key)) for key, item in entries.items()}
-        if isinstance(value, list):
-            items = cast("list[Any]", value)
-            return [restore(item, (*where, index)) for index, item in enumerate(items)]
+        if is_dict(value):
+            return {key: restore(item, (*where, key)) for key, item in value.items()}
+        if is_list(value):
+            return [restore(item, (*where, index)) for index, item in enumerate(value)]
         return value
 
     def graph(spec: GraphSpec, where: Where) -> GraphSpec:
@@ -150,6 +149,6 @@ def _looks_like_v2(data: Mapping[str, Any]) -> bool:
     if any(key in data for key in OF_2):
         return True
     nodes = data.get("nodes")
-    entries = cast("list[Any]", nodes) if isinstance(nodes, list) else []
-    fields = {str(key) for node in entries if isinstance(node, Mapping) for key in node}
+    entries = nodes if is_list(nodes) else []
+    fields = {key for node in entries if is_mapping(node) for key in node}
     return "connections" not in data and "type" in fields and not fields & {"node_type", "nodeType"}

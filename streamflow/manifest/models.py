@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
     BaseModel,
@@ -17,6 +17,9 @@ from pydantic import (
 from streamflow.graph import ErrorPolicy, LinkPolicy, PlacementName
 from streamflow.manifest.units import AMOUNT, SPAN, parse_seconds, parse_size
 from streamflow.process import LEAST, OnDeath
+
+LONGEST: Final = 500
+"""Letters of a name."""
 
 Seconds = Annotated[
     float,
@@ -82,6 +85,7 @@ Id = Annotated[
     str,
     Field(
         pattern=r"^[^\s.>]+$",
+        max_length=LONGEST,
         description="A word without '.', '>' or spaces, unique in its graph.",
     ),
 ]
@@ -89,6 +93,7 @@ End = Annotated[
     str,
     Field(
         pattern=r"^[^\s.>]+(\..+)?$",
+        max_length=2 * LONGEST,
         description="The id of a node, or `node.port`.",
     ),
 ]
@@ -158,13 +163,14 @@ class NodeModel(Border):
         str,
         Field(
             min_length=1,
+            max_length=LONGEST,
             description="A node type by its name, or `package.module:Class`.",
         ),
     ] = ""
     graph: Annotated[
         str | None, Field(description="The graph that stands in its place, instead of a type.")
     ] = None
-    params: Annotated[dict[str, Any], Field(description="For the constructor of the type.")] = {}  # noqa: RUF012 - pydantic gives each model its own
+    params: Annotated[dict[str, Any], Field(description="For the constructor of the type.")] = {}
     on: Annotated[
         Annotated[PlacementName, Tag("name")] | Annotated[ProcessPlacement, Tag("process")],
         Discriminator(_placement),
@@ -179,7 +185,7 @@ class NodeModel(Border):
     concurrency: Annotated[int, Field(ge=1, description="Calls under way at once.")] = 1
     retry: RetryModel | None = None
     breaker: BreakerModel | None = None
-    metadata: dict[str, Any] = {}  # noqa: RUF012 - pydantic gives each model its own
+    metadata: dict[str, Any] = {}
 
 
 class EdgeModel(Border):
@@ -194,13 +200,13 @@ class GraphModel(Border):
     """Nodes and edges that a node may stand for."""
 
     nodes: list[NodeModel]
-    edges: list[EdgeModel] = []  # noqa: RUF012 - pydantic gives each model its own
+    edges: list[EdgeModel] = []
     inputs: Annotated[
         dict[str, End], Field(description="Port by which it is fed, and the end within.")
-    ] = {}  # noqa: RUF012 - pydantic gives each model its own
+    ] = {}
     outputs: Annotated[
         dict[str, End], Field(description="Port by which it emits, and the end within.")
-    ] = {}  # noqa: RUF012 - pydantic gives each model its own
+    ] = {}
 
 
 class RunModel(Border):
@@ -220,8 +226,8 @@ class ManifestModel(Border):
     streamflow: Annotated[Literal["2"], Field(description="The version of this format.")]
     schema_: Annotated[str | None, Field(alias="$schema")] = None
     name: Annotated[str, Field(min_length=1)] = "pipeline"
-    metadata: dict[str, Any] = {}  # noqa: RUF012 - pydantic gives each model its own
+    metadata: dict[str, Any] = {}
     nodes: list[NodeModel]
-    edges: list[EdgeModel] = []  # noqa: RUF012 - pydantic gives each model its own
-    graphs: dict[str, GraphModel] = {}  # noqa: RUF012 - pydantic gives each model its own
+    edges: list[EdgeModel] = []
+    graphs: dict[str, GraphModel] = {}
     run: RunModel = RunModel()

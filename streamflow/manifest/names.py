@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from streamflow.manifest.models import LONGEST
 from streamflow.manifest.nodetypes import NodeTypes
 from streamflow.registry import snake_case
 
@@ -71,7 +72,7 @@ def translate(name: str, params: Mapping[str, Any], types: NodeTypes) -> Meant:
 
     A registered type of that very name goes before an alias.
     """
-    alias = _alias(name, types)
+    alias = _alias(name, types) if len(name) <= LONGEST else Alias(name)
     known = _parameters(alias.type, types)
     meant: dict[str, Any] = {k: v for k, v in alias.defaults.items() if k not in params}
     renamed: dict[str, str] = {}

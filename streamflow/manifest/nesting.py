@@ -13,7 +13,7 @@ from streamflow.topology import sort
 DEEPEST: Final = 50
 """Graphs within each other."""
 
-MOST_NODES: Final = 100_000
+MOST_NODES: Final = 20_000
 """Nodes that all graphs together may come to."""
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from streamflow.errors import GraphError, UnknownNodeError
+from streamflow.manifest.params import plain_types
 from streamflow.node import Node
 from streamflow.ports import Data, Ports, normalize
 from streamflow.registry import NodeFactory, Registry, snake_case
@@ -23,6 +24,7 @@ class NodeType:
         name: by which the registry lists it, or its import path.
         make: the class or factory.
         parameters: of the constructor.
+        plain: types that each parameter takes whole.
         inputs: ports that the class declares; None for a factory, which declares none.
         outputs: likewise.
         fixes_inputs: whether every instance has just these.
@@ -32,6 +34,7 @@ class NodeType:
     name: str
     make: NodeFactory
     parameters: Mapping[str, inspect.Parameter]
+    plain: Mapping[str, frozenset[type]]
     inputs: Mapping[str, Data] | None
     outputs: Mapping[str, Data] | None
     fixes_inputs: bool
@@ -94,10 +97,12 @@ class NodeTypes:
             words = str(error) or type(error).__name__
             raise GraphError(f"{name} cannot be imported: {words}") from error
         listed = self._registry.name_of(name) if self._registry.has(name) else name
+        parameters = constructor_parameters(make)
         return NodeType(
             listed,
             make,
-            constructor_parameters(make),
+            parameters,
+            {name: plain_types(parameter) for name, parameter in parameters.items()},
             _ports(make, "inputs"),
             _ports(make, "outputs"),
             _fixes(make, "inputs"),

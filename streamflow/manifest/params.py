@@ -11,13 +11,14 @@ import inspect
 import os
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any, Final
 
 from streamflow.manifest.faults import Where, show
+from streamflow.manifest.shapes import is_dict, is_list
 
-PLAIN: Final = (type(None), bool, int, float, str, list, dict)
+PLAIN: Final = frozenset((type(None), bool, int, float, str, list, dict))
 
 WORDS: Final[Mapping[Any, str]] = {
     bool: "true or false",
@@ -61,10 +62,26 @@ def faults_of(value: Any, parameter: inspect.Parameter) -> Iterator[tuple[Where,
     yield from _judge(value, parameter.annotation)
 
 
+def plain_types(parameter: inspect.Parameter) -> frozenset[type]:
+    """Types all of whose values a parameter takes, for a quick look.
+
+    >>> def scale(width: int | None, path: str): ...
+    >>> [sorted(kind.__name__ for kind in plain_types(parameter))
+    ...  for parameter in inspect.signature(scale, eval_str=True).parameters.values()]
+    [['NoneType', 'int'], ['str']]
+    """
+    annotation = _strip(parameter.annotation)
+    is_union = _kind(annotation) is typing.Union
+    branches = typing.get_args(annotation) if is_union else (annotation,)
+    kinds = {_kind(_strip(branch)) for branch in branches}
+    found = kinds & {bool, int, float, str, type(None)}
+    return frozenset(found | ({int} if float in found else set()))
+
+
 def _judge(value: Any, annotation: Any) -> Iterator[tuple[Where, str]]:
     annotation = _strip(annotation)
     kind = _kind(annotation)
-    if kind is None or not isinstance(value, PLAIN):
+    if kind is None or type(value) not in PLAIN:
         return
     if kind is typing.Union:
         yield from _judge_union(value, typing.get_args(annotation))
@@ -74,12 +91,12 @@ def _judge(value: Any, annotation: Any) -> Iterator[tuple[Where, str]]:
             yield (), f"must be one of {', '.join(map(show, allowed))}, got {show(value)}"
     elif not _is_of(value, kind):
         yield (), f"must be {WORDS[kind]}, got {show(value)}"
-    elif kind is list:
+    elif is_list(value):
         yield from _judge_items(value, annotation)
-    elif kind is dict:
-        *_, of = (None, *typing.get_args(annotation))
+    elif is_dict(value) and typing.get_args(annotation):
+        of = typing.get_args(annotation)[-1]
         for name, item in value.items():
-            yield from _within(name, _judge(item, of) if of is not None else ())
+            yield from _within(name, _judge(item, of))
 
 
 def _judge_union(value: Any, branches: tuple[Any, ...]) -> Iterator[tuple[Where, str]]:
@@ -148,7 +165,7 @@ def _is_of(value: Any, kind: Any) -> bool:
     if kind is int:
         return isinstance(value, int) and not isinstance(value, bool)
     if kind is collections.abc.Callable:
-        return isinstance(value, Callable)
+        return callable(value)
     return isinstance(value, kind)
 
 

@@ -10,17 +10,18 @@ from typing import Any, Final, NamedTuple, TypeAlias, cast
 from streamflow.errors import ManifestError
 from streamflow.manifest.faults import Faults, TextError, show
 from streamflow.manifest.jsontext import read_json
+from streamflow.manifest.shapes import is_mapping
 from streamflow.manifest.spec import Manifest
 
 Source: TypeAlias = "str | bytes | os.PathLike[str] | Mapping[str, Any] | Manifest"
 
 ENDINGS: Final = (".json", ".yaml", ".yml")
 
-MOST_BYTES: Final = 16 * 2**20
+MOST_BYTES: Final = 8 * 2**20
 """Of a text; it is read into memory several times over."""
 
-MOST_YAML: Final = 2 * 2**20
-"""Letters of YAML, which takes some fifty times as long to read as JSON."""
+MOST_YAML: Final = 2**20
+"""Letters of YAML, which takes many times as long to read as JSON."""
 
 
 class Text(NamedTuple):
@@ -42,18 +43,18 @@ def read_source(source: str | bytes | os.PathLike[str] | Mapping[str, Any]) -> T
         ManifestError: it cannot be read, or is no mapping.
     """
     name, ending, text = _text(source) if not isinstance(source, Mapping) else ("manifest", "", "")
-    data: Any = source if isinstance(source, Mapping) else _parse(name, ending, text)
-    if not isinstance(data, Mapping):
+    data: Any = source if is_mapping(source) else _parse(name, ending, text)
+    if not is_mapping(data):
         near = "; a path must end in .json, .yaml or .yml" if isinstance(data, str) else ""
         raise _error(name, f"a manifest must be a mapping, got {show(data)}{near}")
-    return Text(name, cast("Mapping[str, Any]", data))
+    return Text(name, data)
 
 
 def _text(source: object) -> tuple[str, str, str]:
     """Name, ending and text of a source."""
-    if isinstance(source, str) and not source.lower().endswith(ENDINGS) or _is_text(source):
+    if isinstance(source, str) and (not source.lower().endswith(ENDINGS) or _is_text(source)):
         return "manifest", "", _decode("manifest", source)
-    if isinstance(source, bytes | bytearray | memoryview):
+    if isinstance(source, bytes | bytearray):
         return "manifest", "", _decode("manifest", bytes(source))
     if not isinstance(source, str | os.PathLike):
         raise TypeError(
@@ -70,8 +71,8 @@ def _text(source: object) -> tuple[str, str, str]:
     return str(path), path.suffix.lower(), _decode(str(path), read)
 
 
-def _is_text(source: object) -> bool:
-    return isinstance(source, str) and ("\n" in source or source.lstrip()[:1] in ("{", "["))
+def _is_text(source: str) -> bool:
+    return "\n" in source or source.lstrip()[:1] in ("{", "[")
 
 
 def _decode(name: str, read: object) -> str:

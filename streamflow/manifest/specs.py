@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar, cast
+from typing import Any, Final
 
 from pydantic import BaseModel
 
@@ -20,13 +20,16 @@ from streamflow.manifest.models import (
     QueueModel,
     RetryModel,
 )
+from streamflow.manifest.shapes import is_dict, is_list
 from streamflow.manifest.spec import EdgeSpec, GraphSpec, Manifest, NodeSpec, RunSpec
 from streamflow.node import Node
 from streamflow.process import Process
 from streamflow.registry import snake_case
 from streamflow.retry import CircuitBreaker, Retry
 
-S = TypeVar("S")
+
+MOST: Final = 50_000
+"""Nodes, or edges, of a graph."""
 
 
 class SpecReader:
@@ -46,29 +49,27 @@ class SpecReader:
     def manifest(self, data: Mapping[str, Any]) -> Manifest:
         """All of it."""
         graph = self._graph(data, ())
-        graphs = {}
-        named = data.get("graphs", {})
-        if isinstance(named, dict):
-            for name, one in cast("dict[str, Any]", named).items():
-                graphs[name] = self._inner(one, ("graphs", name))
-        own: dict[str, Any] = {"edges": [], "graphs": {}}
-        empty = {key: own[key] for key in own if isinstance(data.get(key), list | dict)}
-        nodes = {"nodes": []} if isinstance(data.get("nodes"), list) else {}
-        whole = {**data, **empty, **nodes}
-        model = read(ManifestModel, whole, (), self._faults, {"nodes": []})
+        named = data.get("graphs")
+        graphs = {
+            name: self._inner(one, ("graphs", name))
+            for name, one in (named.items() if is_dict(named) else ())
+        }
+        # Nodes, edges and graphs have been read one by one, so that each tells its own faults.
+        rest: dict[str, Any] = {**data, **_emptied(data)}
+        if is_dict(named):
+            rest["graphs"] = {}
+        model = read(ManifestModel, rest, (), self._faults, {"nodes": []})
         if model is None:
             return Manifest(graph=graph, graphs=graphs)
         run = RunSpec(**model.run.model_dump())
         return Manifest(model.name, graph, graphs, run, model.metadata)
 
     def _inner(self, data: Any, where: Where) -> GraphSpec:
-        if not isinstance(data, dict):
+        if not is_dict(data):
             self._faults.add(where, f"must be a mapping, got {show(data)}")
             return GraphSpec()
-        entries = cast("dict[str, Any]", data)
-        listed = {key: [] for key in ("nodes", "edges") if isinstance(entries.get(key), list)}
-        model = read(GraphModel, {**entries, **listed}, where, self._faults, {"nodes": []})
-        spec = self._graph(entries, where)
+        model = read(GraphModel, {**data, **_emptied(data)}, where, self._faults, {"nodes": []})
+        spec = self._graph(data, where)
         if model is None:
             return spec
         inputs = {port: _split(end) for port, end in model.inputs.items()}
@@ -76,25 +77,34 @@ class SpecReader:
         return GraphSpec(spec.nodes, spec.edges, inputs, outputs)
 
     def _graph(self, data: Mapping[str, Any], where: Where) -> GraphSpec:
-        nodes, edges = data.get("nodes"), data.get("edges")
+        nodes = self._bounded(data.get("nodes"), (*where, "nodes"))
+        edges = self._bounded(data.get("edges"), (*where, "edges"))
         named: set[str] = set()
         return GraphSpec(
             tuple(
                 self._node(node, (*where, "nodes", index), named)
-                for index, node in enumerate(_list(nodes))
+                for index, node in enumerate(nodes)
             ),
             tuple(
                 self._edge(edge, (*where, "edges", index))
-                for index, edge in enumerate(_list(edges))
+                for index, edge in enumerate(edges)
             ),
         )
+
+    def _bounded(self, listed: Any, where: Where) -> list[Any]:
+        if not is_list(listed):
+            return []
+        if len(listed) > MOST:
+            self._faults.add(where, f"holds {len(listed)}; at most {MOST} may be made")
+            return []
+        return listed
 
     def _node(self, data: Any, where: Where, named: set[str]) -> NodeSpec:
         if isinstance(data, Node):
             data = {"id": default_id(data, named), "instance": data}
         instance = None
-        if isinstance(data, dict) and "instance" in data:
-            data = dict(cast("dict[str, Any]", data))
+        if is_dict(data) and "instance" in data:
+            data = dict(data)
             instance = data.pop("instance")
             if not isinstance(instance, Node):
                 self._faults.add((*where, "instance"), f"must be a node, got {show(instance)}")
@@ -104,7 +114,7 @@ class SpecReader:
         if model is None:
             return NodeSpec("")
         named.add(model.id)
-        self._check_kind(model, instance, cast("dict[str, Any]", data), where)
+        self._check_kind(model, instance, data, where)
         options = self._options(model, where)
         return NodeSpec(
             model.id, model.type, model.params, options, instance, model.graph, model.metadata
@@ -113,7 +123,7 @@ class SpecReader:
     def _check_kind(
         self, model: NodeModel, instance: Node | None, data: dict[str, Any], where: Where
     ) -> None:
-        given = [name for name in ("type", "graph") if name in data]
+        given: list[str] = [name for name in ("type", "graph") if name in data]
         given += ["instance"] if instance is not None else []
         if not given:
             self._faults.add((*where, "type"), "is missing")
@@ -126,8 +136,8 @@ class SpecReader:
                     self._faults.add((*where, key), f"goes with a type, not with {given[0]}")
 
     def _options(self, model: NodeModel, where: Where) -> NodeOptions:
-        retry = model.retry and self._retry(model.retry, (*where, "retry", "on"))
-        breaker = model.breaker and CircuitBreaker(**_given(model.breaker))
+        retry = None if model.retry is None else self._retry(model.retry, (*where, "retry", "on"))
+        breaker = None if model.breaker is None else CircuitBreaker(**_given(model.breaker))
         return NodeOptions(
             self._placement(model, (*where, "on")),
             model.error,
@@ -187,8 +197,10 @@ def _given(model: BaseModel) -> dict[str, Any]:
     return {key: getattr(model, key) for key in model.model_fields_set}
 
 
-def _list(value: Any) -> list[Any]:
-    return cast("list[Any]", value) if isinstance(value, list) else []
+
+
+def _emptied(data: Mapping[str, Any]) -> dict[str, list[Any]]:
+    return {key: [] for key in ("nodes", "edges") if is_list(data.get(key))}
 
 
 def _split(end: str) -> tuple[str, str | None]:

@@ -7,9 +7,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from streamflow.manifest.faults import Faults, Where
+from streamflow.manifest.shapes import is_list, is_mapping
 from streamflow.manifest.v1 import place
 
 VERSIONS: Final = ("1.0", "1", "1.0.0")
@@ -25,7 +26,8 @@ def from_symbia(data: Mapping[str, Any], faults: Faults) -> dict[str, Any]:
     made: dict[str, Any] = {"streamflow": "2"}
     if str(data["symbia"]) not in VERSIONS:
         faults.add(("symbia",), 'must be "1.0"')
-    facts = dict(data.get("metadata") or {}) if isinstance(data.get("metadata"), Mapping) else {}
+    metadata = data.get("metadata")
+    facts: dict[str, Any] = dict(metadata) if is_mapping(metadata) else {}
     for key, value in data.items():
         if key == "nodes":
             made["nodes"] = _each(value, (key,), _node, faults)
@@ -40,11 +42,11 @@ def from_symbia(data: Mapping[str, Any], faults: Faults) -> dict[str, Any]:
 
 
 def _each(listed: Any, where: Where, read: Any, faults: Faults) -> Any:
-    if not isinstance(listed, list):
+    if not is_list(listed):
         return listed
     return [
-        read(entry, (*where, index), faults) if isinstance(entry, Mapping) else entry
-        for index, entry in enumerate(cast("list[Any]", listed))
+        read(entry, (*where, index), faults) if is_mapping(entry) else entry
+        for index, entry in enumerate(listed)
     ]
 
 
@@ -63,7 +65,7 @@ def _edge(edge: Mapping[str, Any], where: Where, faults: Faults) -> dict[str, An
     made = dict(edge)
     made.pop("id", None)
     for end in ("source", "target"):
-        if isinstance(made.get(end), Mapping):
+        if is_mapping(made.get(end)):
             made[end] = place(made[end], None)
             faults.spelling[*where, f"{end}_port"] = f"{end}.port"
     return made

@@ -1,14 +1,15 @@
-"""Version 1: the manifests of the original media runtime, as found in the wild, put as version 2."""
+"""Version 1: manifests of the original media runtime, as found in the wild, put as version 2."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from streamflow.manifest.faults import LONGEST, Faults, Where
 from streamflow.manifest.names import translate
 from streamflow.manifest.nodetypes import NodeTypes
+from streamflow.manifest.shapes import is_list, is_mapping
 from streamflow.node import Node
 
 TYPE: Final = ("node_type", "nodeType", "type")
@@ -63,31 +64,29 @@ class _Reader:
             self._faults.add((key,), f"stands beside {next(iter(edges))}; give one of them")
         self._near(rest, TOP, data, ())
         facts |= rest
-        if metadata is not None and not isinstance(metadata, Mapping):
+        if metadata is not None and not is_mapping(metadata):
             made["metadata"] = metadata
         elif facts:
             made["metadata"] = facts
         return made
 
     def _each(self, listed: Any, where: Where, read: Any) -> Any:
-        if not isinstance(listed, list):
+        if not is_list(listed):
             return listed
-        entries = cast("list[Any]", listed)
         return [
-            read(entry, (*where, index)) if isinstance(entry, Mapping | list) else entry
-            for index, entry in enumerate(entries)
+            read(entry, (*where, index)) if is_mapping(entry) or is_list(entry) else entry
+            for index, entry in enumerate(listed)
         ]
 
     def _node(self, node: Any, where: Where) -> Any:
-        if not isinstance(node, Mapping) or isinstance(node, Node):
+        if not is_mapping(node) or isinstance(node, Node):
             return node
-        entry = cast("Mapping[str, Any]", node)
+        entry = node
         made: dict[str, Any] = {key: entry[key] for key in ("id", "instance") if key in entry}
         given = self._field(entry, TYPE, where, "type")
         params = self._field(entry, PARAMS, where, "params")
-        params = {} if params is None else params
-        if isinstance(given, str) and isinstance(params, Mapping):
-            meant = translate(given, cast("Mapping[str, Any]", params), self._types)
+        if isinstance(given, str) and (params is None or is_mapping(params)):
+            meant = translate(given, params or {}, self._types)
             given, params = meant.type, meant.params
             for ours, theirs in meant.renamed.items():
                 self._faults.spelling[*where, "params", ours] = theirs
@@ -105,16 +104,20 @@ class _Reader:
 
     def _edges(self, listed: Any, facts: dict[str, Any]) -> Any:
         said: dict[str, Any] = {}
-        edges = self._each(listed, ("edges",), lambda e, where: self._edge(e, where, said))
+
+        def read(edge: Any, where: Where) -> Any:
+            return self._edge(edge, where, said)
+
+        edges = self._each(listed, ("edges",), read)
         if said:
             facts["edges"] = said
         return edges
 
     def _edge(self, edge: Any, where: Where, said: dict[str, Any]) -> Any:
-        if isinstance(edge, list):
-            pair = cast("list[Any]", edge)
+        if is_list(edge):
+            pair = edge
             return dict(zip(("source", "target"), pair, strict=True)) if len(pair) == 2 else edge
-        entry = cast("Mapping[str, Any]", edge)
+        entry: Mapping[str, Any] = edge
         made: dict[str, Any] = {}
         for end, nodes, ports in (("source", SOURCE, SOURCE_PORT), ("target", TARGET, TARGET_PORT)):
             node = self._field(entry, nodes, where, end)
@@ -162,11 +165,10 @@ def place(node: Any, port: Any) -> Any:
     >>> place("cut", None), place("cut", "video"), place({"node": "cut", "port": "out"}, None)
     ('cut', 'cut.video', 'cut.out')
     """
-    if isinstance(node, Mapping):
-        said = cast("Mapping[str, Any]", node)
-        node, port = said.get("node"), said.get("port", port)
+    if is_mapping(node):
+        node, port = node.get("node"), node.get("port", port)
     return f"{node}.{port}" if isinstance(node, str) and isinstance(port, str) else node
 
 
 def _facts(metadata: Any) -> dict[str, Any]:
-    return dict(cast("Mapping[str, Any]", metadata)) if isinstance(metadata, Mapping) else {}
+    return dict(metadata) if is_mapping(metadata) else {}

@@ -12,11 +12,16 @@ from typing import Any, Final
 
 from streamflow.manifest.faults import Faults, Where
 from streamflow.manifest.scalars import read_scalar
+from streamflow.manifest.shapes import is_dict, is_list, is_mapping
 
 VARIABLE: Final = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{")
 
 DEEPEST: Final = 100
 """Levels of a manifest: more is no pipeline, but an attempt to exhaust the stack."""
+
+
+FIXED: Final = frozenset((int, float, bool, type(None)))
+"""Types that hold no variables."""
 
 
 class Verbatim(str):
@@ -51,14 +56,23 @@ class Expansion:
         """The value, made of new dicts and lists; what is neither, nor a string, stays itself."""
         if isinstance(value, str):
             return self._fill(value, where) if "${" in value else value
-        if not isinstance(value, Mapping | list | tuple):
+        if isinstance(value, tuple):
+            value = [*value]
+        if not (is_mapping(value) or is_list(value)):
             return value
         if len(where) >= DEEPEST:
             self._faults.add(where[:3], f"is nested more than {DEEPEST} levels deep")
             return None
-        if isinstance(value, Mapping):
-            return {key: self.copy(item, (*where, str(key))) for key, item in value.items()}
-        return [self.copy(item, (*where, index)) for index, item in enumerate(value)]
+        # Most of a large text is plain numbers and words, which need no place of their own.
+        if is_mapping(value):
+            return {
+                str(key): item if type(item) in FIXED else self.copy(item, (*where, str(key)))
+                for key, item in value.items()
+            }
+        return [
+            item if type(item) in FIXED else self.copy(item, (*where, index))
+            for index, item in enumerate(value)
+        ]
 
     def _fill(self, text: str, where: Where) -> Any:
         if self._environ is None:
@@ -97,8 +111,8 @@ def escape(value: Any) -> Any:
         return str(value)
     if isinstance(value, str):
         return value.replace("${", "$${")
-    if isinstance(value, dict):
+    if is_dict(value):
         return {key: escape(item) for key, item in value.items()}
-    if isinstance(value, list):
+    if is_list(value):
         return [escape(item) for item in value]
     return value

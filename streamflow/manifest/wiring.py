@@ -17,7 +17,7 @@ from streamflow.topology import sort
 
 Side = Literal["input", "output"]
 
-MOST_CYCLES: Final = 10
+MOST_CYCLES: Final = 5
 """Cycles that are told of one graph."""
 
 
@@ -49,12 +49,8 @@ class Wiring:
         """
         self._check_ids(graph.nodes, (*where, "nodes"))
         edges = self._check_edges(graph.edges, (*where, "edges"))
-        for side, ends in (("input", graph.inputs), ("output", graph.outputs)):
-            for port, (node, inner) in ends.items():
-                place = (*where, f"{side}s", port)
-                end = self._end(node, inner, side, place)
-                if end is not None and len(end) != 1:
-                    self._tell_ambiguous(node, side, end, place)
+        self._check_own("input", graph.inputs, (*where, "inputs"))
+        self._check_own("output", graph.outputs, (*where, "outputs"))
         self._check_cycles(graph.edges, (*where, "edges"))
         return edges
 
@@ -66,12 +62,20 @@ class Wiring:
                 path = self._faults.path((*where, known))
                 self._faults.add((*where, index, "id"), f"{path} has the id {node.id!r} already")
 
+    def _check_own(
+        self, side: Side, ends: Mapping[str, tuple[str, str | None]], where: Where
+    ) -> None:
+        for port, (node, inner) in ends.items():
+            end = self._end(node, inner, side, (*where, port))
+            if end is not None and len(end) > 1:
+                self._tell_ambiguous(node, side, end, (*where, port))
+
     def _check_edges(self, edges: Iterable[EdgeSpec], where: Where) -> tuple[EdgeSpec, ...]:
         first: dict[tuple[str, str, str | None, str | None], int] = {}
         checked: list[EdgeSpec] = []
-        for index, edge in enumerate(edges):
+        for index, said in enumerate(edges):
             place = (*where, index)
-            edge, names = self._check_edge(edge, place)
+            edge, names = self._check_edge(said, place)
             checked.append(edge)
             known = first.setdefault((edge.source, edge.target, *names), index)
             if known != index and edge.source and edge.target:
@@ -88,16 +92,15 @@ class Wiring:
         if outs is not None and ins is not None and len(outs) * len(ins) > 1:
             alike = [(o, i) for o in outs for i in ins if type(outs[o]) is type(ins[i])]
             if len(alike) == 1:
-                ((out, into),) = alike
-                return replace(edge, source_port=out, target_port=into), (out, into)
+                return replace(edge, source_port=alike[0][0], target_port=alike[0][1]), alike[0]
         if outs is not None and len(outs) > 1:
             self._tell_ambiguous(edge.source, "output", outs, (*where, "source"))
             outs = None
         if ins is not None and len(ins) > 1:
             self._tell_ambiguous(edge.target, "input", ins, (*where, "target"))
             ins = None
-        out = next(iter(outs)) if outs else edge.source_port
-        into = next(iter(ins)) if ins else edge.target_port
+        out: str | None = next(iter(outs)) if outs else edge.source_port
+        into: str | None = next(iter(ins)) if ins else edge.target_port
         if outs and ins and out and into and meet(outs[out], ins[into]) is False:
             ends = f"{edge.source}.{out}", f"{edge.target}.{into}"
             error = PortMismatchError(*ends, outs[out].describe(), ins[into].describe())

@@ -24,10 +24,10 @@ for name, pattern in (("null", NULL), ("bool", BOOL), ("int", INT), ("float", FL
 
 
 def write_yaml(data: dict[str, Any]) -> str:
-    """A mapping as YAML.
+    r"""A mapping as YAML.
 
     >>> write_yaml({"on": "process", "a": "1e3", "b": [1, True, None, 0.5]})
-    "'on': process\\na: '1e3'\\nb:\\n- 1\\n- true\\n- null\\n- 0.5\\n"
+    "'on': process\na: '1e3'\nb:\n- 1\n- true\n- null\n- 0.5\n"
     """
     dumped = yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
     return str(dumped)

@@ -13,6 +13,7 @@ import yaml
 
 from streamflow.manifest.faults import TextError, Where
 from streamflow.manifest.scalars import INFINITE, MOST_DIGITS, read_scalar
+from streamflow.manifest.shapes import is_dict, is_list
 
 LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The parser of libyaml where PyYAML was built with it: about ten times as fast."""
@@ -132,8 +133,8 @@ class _Composer:
             lines[key] = line
             made[key] = self._value(next(self._events), (*where, key))
         for event, value in merged:
-            for one in value if isinstance(value, list) else [value]:
-                if not isinstance(one, dict):
+            for one in value if is_list(value) else [value]:
+                if not is_dict(one):
                     raise TextError(((), f"{_at(event)}: << must merge a mapping"))
                 made = {**one, **made}
         return made

@@ -55,20 +55,19 @@ class Circuit:
             CircuitOpenError: the circuit is open.
         """
         if self._opened is not None:
-            if self._trial or self._left() > 0:
+            if self._trial or self._left > 0:
                 raise self.refusal()
             self._trial = True
         return self._era
 
     def refusal(self) -> CircuitOpenError:
         """The error that says why no call passes."""
-        return CircuitOpenError(self._failures, max(self._left(), 0.0))
+        return CircuitOpenError(self._failures, max(self._left, 0.0))
 
+    @property
     def _left(self) -> float:
         """Seconds until a trial; 0 or less when one is due."""
-        if self._opened is None:
-            return 0.0
-        return self._opened + self._breaker.reset_after - self._now()
+        return (self._opened or 0.0) + self._breaker.reset_after - self._now()
 
     def succeeded(self, era: int) -> None:
         """A call has returned."""

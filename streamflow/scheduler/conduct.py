@@ -69,6 +69,14 @@ async def ended_by(
     return error()
 
 
+async def holder_of(parts: Sequence[Part]) -> str:
+    """The node that keeps an execution from ending, as far as can be told."""
+    for part in parts:
+        if holder := await part.holder():
+            return holder
+    return ""
+
+
 async def cleanup(parts: Sequence[Part], order: Sequence[str]) -> list[NodeError]:
     """Clean up every node that was initialized, in reverse order.
 

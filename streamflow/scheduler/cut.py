@@ -324,7 +324,8 @@ def _before(link: ReceivingEnd, number: int) -> int | None:
     for place, event in _copy(link.events):
         is_marker = isinstance(event, Marker) and event.number >= number
         if is_marker or isinstance(event, End):
-            return max(0, place - link.removed)
+            waiting: int = place - link.removed
+            return max(0, waiting)
     return None
 
 

@@ -241,6 +241,7 @@ class Driver:
             self._resting = False
 
     def ended(self) -> bool:
+        """Whether everything that it lives for has ended."""
         return all(inlet.ended for inlet in self.inlets if inlet.lasting)
 
     def _has_work(self) -> bool:

@@ -66,7 +66,7 @@ class Tally:
 
     async def skip(self, count: int) -> None:
         """Pass over items that have been taken before, and let others run meanwhile."""
-        while count > 0 and sum(1 for _ in islice(self._source, min(count, TURN))):
+        while count > 0 and sum(True for _ in islice(self._source, min(count, TURN))):
             count -= TURN
             await asyncio.sleep(0)
 

@@ -102,6 +102,10 @@ class Local:
         await self._supervisor.placement(driver).call(call(function))
 
     @property
+    def nodes(self) -> Collection[str]:
+        return self.plan.graph.nodes.keys()
+
+    @property
     def initialized(self) -> set[str]:
         return self._supervisor.initialized
 

@@ -68,6 +68,11 @@ class Part(Protocol):
     """Nodes that live in one process."""
 
     @property
+    def nodes(self) -> Collection[str]:
+        """Ids of its nodes."""
+        ...
+
+    @property
     def initialized(self) -> set[str]:
         """Nodes whose `initialize` was called, and which wait for their `cleanup`."""
         ...

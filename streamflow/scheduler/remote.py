@@ -8,17 +8,9 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final, cast
 
-from streamflow.errors import (
-    GraphError,
-    LinkClosed,
-    NodeError,
-    NodeTimeoutError,
-    PeerLost,
-)
+from streamflow.errors import LinkClosed, NodeError, NodeTimeoutError, PeerLost
 from streamflow.events import Event
-from streamflow.flow.outlet import read
 from streamflow.flow.ring_inlet import RingInlet
-from streamflow.graph import Queue
 from streamflow.ipc.wire import Wire
 from streamflow.metrics import Stall
 from streamflow.process import Process
@@ -31,6 +23,7 @@ from streamflow.scheduler.heard import log, warn
 from streamflow.scheduler.part import Mended, Snapshot
 from streamflow.scheduler.spawn import start
 from streamflow.scheduler.stall import Overdue
+from streamflow.scheduler.taps import Taps
 
 ENTRY: Final = "streamflow.scheduler.worker:main"
 
@@ -64,7 +57,7 @@ class Remote:
         crossing: frozenset[str],
         mend: Callable[[Remote, PeerLost | NodeTimeoutError], Awaitable[Mended]],
     ) -> None:
-        self.process, self.nodes, self.outlets = process, nodes, dict(outlets)
+        self.process, self.nodes = process, nodes
         self.initialized: set[str] = set()
         self.budget: tuple[int, int] | None = None
         self.restarts = 0
@@ -79,8 +72,7 @@ class Remote:
         self._ended: asyncio.Future[BaseException | None] | None = None
         self._snapshot, self._progress = Snapshot(), dict[str, float | None]()
         self._overdue: Overdue | None = None
-        self._read: set[tuple[str, str]] = set()
-        self._taps: dict[tuple[str, str], RingInlet] = {}
+        self._taps = Taps(outlets)
         self.cancelling = self._over = self._launched = False
         self.listen(nobody, nobody_asks)
         self.on_log, self.on_warn = log, warn
@@ -124,11 +116,8 @@ class Remote:
         await self.start(task, wires)
         await self.initialize()
         await self._call("restore", self._states)
-        for where in self._read:
-            if where not in self._taps:
-                self._post("attach", *where)
-        for (node, port), inlet in self._taps.items():
-            self._wire_tap(node, port, inlet)
+        if self._calls is not None:
+            self._taps.renew(self._calls)
         if self._paused:
             self._post("gate", True)
         self._post("launch")
@@ -313,8 +302,7 @@ class Remote:
         return error
 
     async def settle(self, failure: BaseException | None) -> None:
-        for inlet in self.outlets.values():
-            inlet.failure = failure
+        self._taps.fail(failure)
         try:
             async with asyncio.timeout(PATIENCE):
                 self._snapshot = await self._call("settle")
@@ -323,8 +311,7 @@ class Remote:
 
     async def close(self) -> list[NodeError]:
         failures: list[NodeError] = []
-        for inlet in self._taps.values():
-            inlet.free()
+        self._taps.free()
         if self._worker is None or self._calls is None:
             return failures
         try:
@@ -368,32 +355,7 @@ class Remote:
         self._post("urge", below, interrupt)
 
     def outputs(self, node: str, port: str) -> AsyncIterator[Any]:
-        if (node, port) in self._read:
-            raise GraphError(f"{node}.{port} is read already")
-        self._read.add((node, port))
-        if (node, port) in self.outlets:
-            self._post("attach", node, port)
-        else:
-            self.outlets[node, port] = self._tap(node, port)
-        return read(self.outlets[node, port])
-
-    def _tap(self, node: str, port: str) -> RingInlet:
-        """Let a connected port be read too."""
-        if self._launched or self._calls is None:
-            raise GraphError(
-                f"outputs of {node}.{port}, which is connected, must be asked for "
-                "before the first item: before the first await after start"
-            )
-        inlet = self._taps[node, port] = RingInlet(f"{node}.{port}", Queue())
-        self._wire_tap(node, port, inlet)
-        return inlet
-
-    def _wire_tap(self, node: str, port: str, inlet: RingInlet) -> None:
-        here, there = Wire.pair()
-        inlet.connect(here)
-        if self._calls is not None:
-            self._calls.post("outlet", node, port, fds=[there.fileno()])
-        there.close()
+        return self._taps.read(node, port, self._calls, launched=self._launched)
 
     async def holder(self) -> str:
         if self._ended is None or self._ended.done():

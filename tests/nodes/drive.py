@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streamflow.frames import AudioFrame, VideoFrame
+from streamflow.frames.audio import SAMPLE_FORMATS
 from streamflow.node import Node
 from streamflow.nodes import TestAudio, TestVideo
 from streamflow.testing.runner import NodeRunner
@@ -36,6 +37,18 @@ def sounds(frames: int = 1, **params: Any) -> list[AudioFrame]:
 def audio(samples: Any, rate: int = 48_000, pts: int | None = 0, **params: Any) -> AudioFrame:
     """A mono float frame of some samples."""
     return AudioFrame(np.array([samples], np.float32), rate=rate, pts=pts, **params)
+
+
+def counted(sizes: list[int], format: str = "fltp", rate: int = 48_000) -> list[AudioFrame]:
+    """Stereo frames of these sizes, whose samples count up, from pts 100."""
+    frames: list[AudioFrame] = []
+    start = 0
+    for size in sizes:
+        rows = np.arange(start, start + size) + np.array([[0], [5000]])
+        samples = (rows if format.endswith("p") else rows.T).astype(SAMPLE_FORMATS[format])
+        frames.append(AudioFrame(samples, format, layout="stereo", rate=rate, pts=100 + start))
+        start += size
+    return frames
 
 
 def timed(frame: VideoFrame, times: Sequence[Fraction]) -> list[VideoFrame]:

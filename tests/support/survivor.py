@@ -75,7 +75,7 @@ class Total(sf.Node):
     def process(self, item: int) -> tuple[int, int, int]:
         self.sum += item * self.factor
         self.state.set("count", self.state.get("count", 0) + 1)
-        return item, self.sum, self.state.get("count")
+        return item, self.sum, int(self.state["count"])
 
     def get_state(self) -> int:
         return self.sum
@@ -202,7 +202,7 @@ SHAPES: dict[str, Build] = {
 def main(shape: str, folder: str) -> None:
     """Run to the end, or until killed."""
     pipeline = sf.Pipeline(shape)
-    on = sf.Process("sink") if shape == "processes" else "inline"
+    on: Any = sf.Process("sink") if shape == "processes" else "inline"
     SHAPES[shape](pipeline, pipeline.add(Lines, id="lines", path=str(Path(folder) / "out"), on=on))
     pipeline.run(checkpoint=Path(folder) / "checkpoints", every=0.02, resume=True)
 

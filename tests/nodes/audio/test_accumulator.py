@@ -9,29 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamflow.context import NodeContext
-from streamflow.frames import AudioFrame
 from streamflow.nodes import AudioBufferAccumulator
 from streamflow.testing.runner import NodeRunner
-from tests.nodes.drive import audio, drive, joined, sounds
+from tests.nodes.drive import audio, counted, drive, joined, sounds
 
 RATE = 1_000
 sizes = st.lists(st.integers(0, 120), max_size=12)
-
-
-def counted(sizes: list[int], format: str = "fltp") -> list[AudioFrame]:
-    """Stereo frames of these sizes, whose samples count up."""
-    frames: list[AudioFrame] = []
-    start = 0
-    for size in sizes:
-        rows = np.arange(start, start + size) + np.array([[0], [5000]])
-        samples = rows if format.endswith("p") else rows.T
-        kind = np.float32 if "flt" in format else np.int16
-        frame = AudioFrame(
-            samples.astype(kind), format, layout="stereo", rate=RATE, pts=100 + start
-        )
-        frames.append(frame)
-        start += size
-    return frames
 
 
 @given(
@@ -46,7 +29,7 @@ def test_frames_joined_are_the_input_and_lie_within_the_limits(
 ) -> None:
     node = AudioBufferAccumulator(least / RATE, (least + more) / RATE)
 
-    made = drive(node, counted(sizes, format))
+    made = drive(node, counted(sizes, format, RATE))
 
     lengths = [frame.samples_per_channel for frame in made]
     assert sum(lengths) == sum(sizes)
@@ -55,7 +38,7 @@ def test_frames_joined_are_the_input_and_lie_within_the_limits(
     starts = np.cumsum([0, *lengths])[:-1]
     assert [frame.pts for frame in made] == [100 + start for start in starts]
     if made:
-        assert np.array_equal(joined(made), joined(counted(sizes, format)))
+        assert np.array_equal(joined(made), joined(counted(sizes, format, RATE)))
         assert {frame.format for frame in made} == {format}
 
 
@@ -91,7 +74,7 @@ def test_what_lasts_too_long_is_cut_without_a_copy() -> None:
 
 def test_what_is_joined_is_counted_as_copied() -> None:
     with NodeRunner(AudioBufferAccumulator(0.1)) as runner:
-        runner.run(counted([50, 50]))
+        runner.run(counted([50, 50], rate=RATE))
 
     assert runner.copied == {"": 100 * 2 * 4}
 
@@ -122,7 +105,9 @@ def test_frames_without_pts_stay_without() -> None:
 
 
 def test_metadata_is_that_of_the_first_frame() -> None:
-    frames = [frame.replace(metadata={"n": n}) for n, frame in enumerate(counted([60, 60]))]
+    frames = [
+        frame.replace(metadata={"n": n}) for n, frame in enumerate(counted([60, 60], rate=RATE))
+    ]
 
     (made,) = drive(AudioBufferAccumulator(0.1), frames)
 
@@ -132,7 +117,7 @@ def test_metadata_is_that_of_the_first_frame() -> None:
 @given(sizes=sizes, data=st.data())
 @settings(max_examples=25)
 def test_a_state_carries_on_where_it_was_taken(sizes: list[int], data: st.DataObject) -> None:
-    frames = counted(sizes)
+    frames = counted(sizes, rate=RATE)
     place = data.draw(st.integers(0, len(frames)))
     node, other = AudioBufferAccumulator(0.1, 0.15), AudioBufferAccumulator(0.1, 0.15)
     for one in (node, other):
@@ -153,7 +138,7 @@ def test_a_cleaned_node_holds_nothing() -> None:
     node = AudioBufferAccumulator(1)
 
     with NodeRunner(node):
-        node.set_state(counted([50]))
+        node.set_state(counted([50], rate=RATE))
 
     assert node.get_state() == []
 

@@ -5,28 +5,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamflow.frames import AudioFrame
+from streamflow.context import NodeContext
 from streamflow.nodes import Chunk
 from streamflow.testing.runner import NodeRunner
-from tests.nodes.drive import audio, drive, joined, sounds
+from tests.nodes.drive import audio, counted, drive, joined, sounds
 
 sizes = st.lists(st.integers(0, 50), max_size=12)
-
-
-def counted(sizes: list[int], format: str = "fltp") -> list[AudioFrame]:
-    """Stereo frames of these sizes, whose samples count up."""
-    frames: list[AudioFrame] = []
-    start = 0
-    for size in sizes:
-        rows = np.arange(start, start + size) + np.array([[0], [5000]])
-        samples = rows if format.endswith("p") else rows.T
-        kind = np.float32 if "flt" in format else np.int16
-        frames.append(AudioFrame(samples.astype(kind), format, layout="stereo", pts=100 + start))
-        start += size
-    return frames
 
 
 @given(sizes=sizes, samples=st.integers(1, 60), format=st.sampled_from(["fltp", "s16"]))
@@ -62,6 +49,25 @@ def test_chunks_overlap_by_as_much_as_asked(
         assert len(chunks) < 2 or chunks[-2].samples[0, -1] < total - 1
     else:
         assert total == 0
+
+
+@given(data=st.data(), sizes=sizes)
+@settings(max_examples=25)
+def test_a_state_carries_on_where_it_was_taken(data: st.DataObject, sizes: list[int]) -> None:
+    frames = counted(sizes)
+    place = data.draw(st.integers(0, len(frames)))
+    first, second = Chunk(30, 10), Chunk(30, 10)
+    for node in (first, second):
+        node.initialize(NodeContext("chunk", "Chunk"))
+
+    chunks = [chunk for frame in frames[:place] for chunk in first.process(frame)]
+    second.set_state(first.get_state())
+    chunks += [chunk for frame in frames[place:] for chunk in second.process(frame)]
+    chunks += second.flush()
+
+    whole = drive(Chunk(30, 10), frames)
+    assert [chunk.pts for chunk in chunks] == [chunk.pts for chunk in whole]
+    assert [c.samples.tolist() for c in chunks] == [c.samples.tolist() for c in whole]
 
 
 def test_the_last_chunk_can_be_filled_with_silence() -> None:

@@ -85,6 +85,14 @@ def test_silences_are_those_that_ffmpeg_detects(stretches: list[tuple[int, float
     assert [place for event, place in found if event == "end"] == ends
 
 
+def test_several_silences_lie_in_one_frame() -> None:
+    samples = sound([(5, 0.5), (30, 0.0), (1, 0.5), (19, 0.0), (1, 0.5), (20, 0.0), (5, 0.5)])
+
+    found = events(SilenceDetector(-50, 0.02), cut(samples, len(samples)))
+
+    assert found == [("start", 5), ("end", 35), ("start", 56), ("end", 76)]
+
+
 def test_a_silence_begins_and_ends_with_its_duration() -> None:
     frames = cut(sound([(100, 0.5), (700, 0.0), (100, 0.5)]), 100, pts=5_000)
 

@@ -12,6 +12,7 @@ import quickjs  # type: ignore[import-untyped]  # it ships no types
 
 from streamflow.nodes.javascript import UNDEFINED, EvaluationError, compile_expression
 from streamflow.nodes.javascript.numbers import double
+from streamflow.nodes.javascript.values import is_array
 
 # What comes back is ASCII, since a lone surrogate is no UTF-8, and numbers as their bits: at
 # powers of two QuickJS writes more digits than ECMA-262 asks for. Undefined and -0 go as
@@ -78,7 +79,7 @@ def show(value: Any) -> str:
         return "NaN" if math.isnan(number) else struct.pack(">d", number or 0.0).hex()
     if isinstance(value, str):
         return string_source(value)
-    if isinstance(value, list):
+    if is_array(value):
         return f"[{','.join(map(show, value))}]"
     known = sorted(key for key in value if value[key] is not UNDEFINED)
     return f"{{{','.join(f'{show(key)}:{show(value[key])}' for key in known)}}}"
@@ -102,7 +103,7 @@ def source_of(value: Any) -> str:
         return f"({value})"
     if isinstance(value, str):
         return string_source(value)
-    if isinstance(value, list):
+    if is_array(value):
         return f"[{','.join(map(source_of, value))}]"
     pairs = (f"[{string_source(key)}]: {source_of(item)}" for key, item in value.items())
     return f"({{{','.join(pairs)}}})"

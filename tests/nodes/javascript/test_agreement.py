@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -39,12 +40,12 @@ def check(seeds: range) -> None:
     for piece, given in cases(seeds):
         if disagreement(engine, piece.text, given) is None:
             continue
-        small = shrink(piece, lambda text, given=given: disagrees(engine, text, given))
+        small = shrink(piece, partial(disagrees, engine, given))
         found = disagreement(engine, small.text, given)
         pytest.fail(f"{small.text!r} with value = {given!r}: {found}")
 
 
-def disagrees(engine: Engine, text: str, given: Any) -> bool:
+def disagrees(engine: Engine, given: Any, text: str) -> bool:
     """Whether a smaller expression is still one, and still tells the two apart."""
     try:
         return disagreement(engine, text, given) is not None
