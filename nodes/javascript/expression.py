@@ -23,7 +23,9 @@ _OPERATORS: Final = (
     "equal join"
 )
 _PROPERTIES: Final = "get_member get_item has_property spread_items spread_properties"
-_VALUES: Final = "UNDEFINED ArrayLiteral ObjectLiteral export truthy type_of to_number to_string"
+_VALUES: Final = (
+    "UNDEFINED UNCHANGED ArrayLiteral ObjectLiteral export truthy type_of to_number to_string"
+)
 _SCOPE: Final[dict[str, Any]] = {
     "__builtins__": {builtin.__name__: builtin for builtin in _BUILTINS},
     "NAN": math.nan,

@@ -160,7 +160,7 @@ def returned(result: Operand) -> str:
         return result.code
     if result.kind is Kind.NUMBER:
         return f"{result.code} if type({result.code}) is int else shorten({result.code})"
-    return f"export({result.code})"
+    return f"{result.code} if type({result.code}) in UNCHANGED else export({result.code})"
 
 
 def tested(result: Operand) -> str:

@@ -56,6 +56,8 @@ class ObjectLiteral(dict[str, Any]):
 
 
 _PLAIN: Final = frozenset({str, bool, float, list, dict, type(None), Undefined})
+UNCHANGED: Final = frozenset({str, bool, list, dict, type(None)})
+"""Classes whose instances Python gets as they are."""
 
 
 def adopt(value: Any) -> Any:
@@ -90,7 +92,7 @@ def export(value: Any) -> Any:
     handed in and is only passed on is passed on as it is.
     """
     kind: type[Any] = type(value)
-    if kind is str or kind is bool:
+    if kind in UNCHANGED:
         return value
     if kind is ArrayLiteral:
         return [export(item) for item in value]

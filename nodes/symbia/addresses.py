@@ -12,6 +12,9 @@ from typing import Final
 NAT64: Final = IPv6Network("64:ff9b::/96")
 """IPv4 addresses behind a translator (RFC 6052)."""
 
+UNICAST: Final = IPv6Network("2000::/3")
+"""All that has been given out of IPv6 for the internet (RFC 4291)."""
+
 
 def is_public(text: str) -> bool:
     """Whether an address is one of the public internet.
@@ -26,6 +29,8 @@ def is_public(text: str) -> bool:
     wrapped = _wrapped(address) if isinstance(address, IPv6Address) else ()
     if wrapped:
         return all(is_public(str(inner)) for inner in wrapped)
+    if isinstance(address, IPv6Address) and address not in UNICAST:
+        return False
     return address.is_global and not (address.is_multicast or address.is_reserved)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from streamflow.cli.failures import Failure
 from streamflow.cli.load import load_pipeline
 from streamflow.errors import ManifestError, StreamflowError
 from streamflow.pipeline import Pipeline
@@ -23,10 +24,13 @@ def open_target(target: str, *, allow_imports: bool = False) -> Pipeline:
         allow_imports: whether a manifest may name classes by their import paths.
 
     Raises:
-        Failure: a Python file cannot be imported, or has no such pipeline.
+        Failure: there is no target, or a Python file cannot be imported, or has no
+            such pipeline.
         ManifestError: a manifest or launch string has faults.
         OSError: a manifest cannot be read.
     """
+    if not target.strip():
+        raise Failure("a target is needed: a Python file, a manifest or a launch string")
     if is_launch(target):
         return Pipeline.from_launch(target)
     if is_manifest(target):

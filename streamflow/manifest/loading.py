@@ -13,7 +13,7 @@ from streamflow.manifest.nodetypes import NodeTypes
 from streamflow.manifest.shapes import is_dict, is_list, is_mapping
 from streamflow.manifest.source import Source, read_source
 from streamflow.manifest.spec import GraphSpec, Manifest
-from streamflow.manifest.specs import SpecReader
+from streamflow.manifest.specs import MOST, SpecReader
 from streamflow.manifest.symbia import from_symbia
 from streamflow.manifest.v1 import from_v1
 from streamflow.manifest.variables import Expansion, Verbatim
@@ -117,6 +117,10 @@ def _load(
     name, said = read_source(source)
     faults = Faults(name)
     faults.sections = [str(key) for key in said]
+    for key, value in said.items():
+        if is_list(value) and len(value) > MOST:
+            faults.add((str(key),), f"holds {len(value)} entries; {MOST} may be")
+    faults.raise_any()
     # In a Symbia graph, `${…}` belongs to its expressions.
     expansion = Expansion(None if "symbia" in said else environ, faults)
     data = _as_v2(expansion.copy(said), types, faults)

@@ -32,6 +32,10 @@ RESAMPLE: Final = {
     "output_rate": "rate",
     "sample_rate": "rate",
 }
+UTTERANCE: Final = {
+    "min_utterance_duration_ms": "min_duration",
+    "max_utterance_duration_ms": "max_duration",
+}
 SIZE: Final = {"target_width": "width", "target_height": "height"}
 
 ALIASES: Final[Mapping[str, Alias]] = {
@@ -44,9 +48,16 @@ ALIASES: Final[Mapping[str, Alias]] = {
     "fast_resample": Alias("Resample", RESAMPLE),
     "auto_resample": Alias("Resample", RESAMPLE),
     "audio_resample": Alias("Resample", RESAMPLE),
-    "audio_transform": Alias("Resample", RESAMPLE),
     "audio_chunker": Alias("Chunk", {"chunk_size": "samples"}),
+    "audio_buffer": Alias("AudioBufferAccumulator", UTTERANCE),
+    "audio_buffer_accumulator": Alias("AudioBufferAccumulator", UTTERANCE),
     "audio_channel_splitter": Alias("ChannelSplit"),
+    "silence_detector": Alias(
+        "SilenceDetector",
+        {"silence_threshold_db": "threshold", "sustained_silence_ms": "min_duration"},
+    ),
+    "clipping_detector": Alias("ClippingDetector", {"clipping_threshold": "threshold"}),
+    "channel_balance": Alias("ChannelBalance", {"imbalance_threshold_db": "max_difference"}),
     "audio_level": Alias("AudioLevel", {"window_size_ms": "window"}),
     "multiply": Alias("Multiply", {"multiplier": "factor"}),
 }

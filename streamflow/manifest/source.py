@@ -20,6 +20,9 @@ ENDINGS: Final = (".json", ".yaml", ".yml")
 MOST_BYTES: Final = 8 * 2**20
 """Of a text; it is read into memory several times over."""
 
+MOST_MARKS: Final = 500_000
+"""Commas and colons of JSON: about as many values take half a second to read."""
+
 MOST_YAML: Final = 2**20
 """Letters of YAML, which takes many times as long to read as JSON."""
 
@@ -92,6 +95,8 @@ def _decode(name: str, read: object) -> str:
 def _parse(name: str, ending: str, text: str) -> Any:
     try:
         if ending == ".json" or (not ending and text.lstrip()[:1] in ("{", "[")):
+            if text.count(",") + text.count(":") > MOST_MARKS:
+                raise TextError(((), f"holds more than {MOST_MARKS} values, the most that is read"))
             return read_json(text)
         if len(text) > MOST_YAML:
             words = f"is larger than {MOST_YAML // 2**20} MiB, the most that is read of YAML"

@@ -27,7 +27,6 @@ from streamflow.process import Process
 from streamflow.registry import snake_case
 from streamflow.retry import CircuitBreaker, Retry
 
-
 MOST: Final = 50_000
 """Nodes, or edges, of a graph."""
 
@@ -85,17 +84,14 @@ class SpecReader:
                 self._node(node, (*where, "nodes", index), named)
                 for index, node in enumerate(nodes)
             ),
-            tuple(
-                self._edge(edge, (*where, "edges", index))
-                for index, edge in enumerate(edges)
-            ),
+            tuple(self._edge(edge, (*where, "edges", index)) for index, edge in enumerate(edges)),
         )
 
     def _bounded(self, listed: Any, where: Where) -> list[Any]:
         if not is_list(listed):
             return []
         if len(listed) > MOST:
-            self._faults.add(where, f"holds {len(listed)}; at most {MOST} may be made")
+            self._faults.add(where, f"holds {len(listed)} entries; {MOST} may be")
             return []
         return listed
 
@@ -195,8 +191,6 @@ def _queue(model: QueueModel | None) -> Queue | None:
 
 def _given(model: BaseModel) -> dict[str, Any]:
     return {key: getattr(model, key) for key in model.model_fields_set}
-
-
 
 
 def _emptied(data: Mapping[str, Any]) -> dict[str, list[Any]]:

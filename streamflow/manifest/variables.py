@@ -20,6 +20,9 @@ DEEPEST: Final = 100
 """Levels of a manifest: more is no pipeline, but an attempt to exhaust the stack."""
 
 
+MOST: Final = 100_000
+"""Variables of a manifest."""
+
 FIXED: Final = frozenset((int, float, bool, type(None)))
 """Types that hold no variables."""
 
@@ -49,6 +52,7 @@ class Expansion:
 
     def __init__(self, environ: Mapping[str, str] | None, faults: Faults) -> None:
         self._environ, self._faults = environ, faults
+        self._count = 0
         self.texts: dict[Where, str] = {}
         self.originals: dict[Where, tuple[str, Any]] = {}
 
@@ -86,6 +90,10 @@ class Expansion:
         return value
 
     def _value(self, found: re.Match[str], where: Where) -> str:
+        self._count += 1
+        if self._count > MOST:
+            self._faults.add(where, f"is one of more than {MOST} variables, the most that are read")
+            self._faults.raise_any()
         name, default = found[1], found[2]
         if found[0] == "$${":
             return "${"

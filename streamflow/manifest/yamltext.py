@@ -21,8 +21,8 @@ LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 DEEPEST: Final = 200
 """Levels: fewer than a recursive reader could stand, and more than a manifest may have."""
 
-MOST_ALIASED: Final = 100_000
-"""Values that aliases may stand for, all together: a few lines could come to billions."""
+MOST_VALUES: Final = 150_000
+"""Values, with all that aliases stand for: a few lines could come to billions."""
 
 
 def read_yaml(text: str) -> Any:
@@ -44,13 +44,16 @@ def read_yaml(text: str) -> Any:
         raise TextError(((), " ".join(str(error).split()))) from None
 
 
+MOST_FLAWS: Final = 100
+"""Keys that stand twice, after which no more are looked for."""
+
+
 class _Composer:
     def __init__(self, text: str) -> None:
         self._events: Iterator[Any] = yaml.parse(text, Loader=LOADER)
         self._anchors: dict[str, tuple[Any, int] | None] = {}
         self._flaws: list[tuple[Where, str]] = []
         self._count = 0
-        self._aliased = 0
 
     def document(self) -> Any:
         next(self._events)  # the stream's start
@@ -74,7 +77,7 @@ class _Composer:
         if len(where) > DEEPEST:
             raise TextError(((), f"{_at(event)}: more than {DEEPEST} levels deep"))
         anchor, before = event.anchor, self._count
-        self._count += 1
+        self._add(1, event)
         if anchor is not None:
             self._anchors[anchor] = None
         if isinstance(event, yaml.ScalarEvent):
@@ -93,12 +96,14 @@ class _Composer:
             what = "holds itself" if event.anchor in self._anchors else "is not there"
             raise TextError(((), f"{_at(event)}: *{event.anchor} {what}"))
         value, size = found
-        self._count += size
-        self._aliased += size
-        if self._aliased > MOST_ALIASED:
-            words = f"aliases stand for more than {MOST_ALIASED} values"
-            raise TextError(((), f"{_at(event)}: {words}"))
+        self._add(size, event)
         return value
+
+    def _add(self, count: int, event: Any) -> None:
+        self._count += count
+        if self._count > MOST_VALUES:
+            words = f"more than {MOST_VALUES} values, those of aliases included"
+            raise TextError(((), f"{_at(event)}: {words}"))
 
     def _scalar(self, event: Any) -> Any:
         if not event.implicit[0]:
@@ -130,6 +135,8 @@ class _Composer:
             if key in lines:
                 words = f"stands twice, in lines {lines[key]} and {line}"
                 self._flaws.append(((*where, key), words))
+                if len(self._flaws) == MOST_FLAWS:
+                    raise TextError(*self._flaws)
             lines[key] = line
             made[key] = self._value(next(self._events), (*where, key))
         for event, value in merged:

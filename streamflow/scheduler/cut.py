@@ -138,7 +138,7 @@ class Cutter:
         """A cut is wanted at the next border between two items."""
         self.asked = max(self.asked, number)
         if self.over:
-            self.look()
+            self.drained()
 
     @property
     def wanted(self) -> bool:
@@ -147,20 +147,24 @@ class Cutter:
 
     def look(self) -> None:
         """Take the cut that is wanted, if one is: the segment is between two items."""
+        if not self.drains:
+            self.drained()
+
+    def drained(self) -> None:
+        """The same, where nothing is under way in the head."""
         if self.asked > self.number:
             self._take()
 
     def end(self) -> None:
         """The segment has come to its end, and gives nothing more."""
         self.over = True
-        self.look()
+        self.drained()
 
     def on_marker(self, inlet: Inlet, number: int) -> None:
         """A marker has come in its place: nothing that was sent before it is on its way."""
         inlet.marked = max(inlet.marked, number)
         self.asked = max(self.asked, number)
-        if not self.drains:
-            self.look()
+        self.look()
         self.settle()
 
     def overtake(self) -> None:

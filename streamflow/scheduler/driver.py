@@ -323,7 +323,7 @@ class Driver:
         """Flush the nodes, each after those that feed it; then end the links."""
         await self._serve_inlets()
         if self.cutter is not None:
-            self.cutter.look()
+            self.cutter.drained()
         for id, node in self.segment.nodes.items():
             if node.shape.flush is not None:
                 await flush_node(self.segment, id, self.runner)

@@ -7,7 +7,7 @@ segments are borders, and become links.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 
 from streamflow.flow.merge import Merge
@@ -15,6 +15,7 @@ from streamflow.graph import Edge, Graph, GraphNode
 from streamflow.process import Process
 from streamflow.scheduler.assign import assign_processes, process_of, processes
 from streamflow.scheduler.concurrent import widened
+from streamflow.scheduler.written import Written
 from streamflow.topology import Topology
 
 INLINE = "inline"
@@ -29,12 +30,16 @@ class SegmentPlan:
         nodes: ids in topological order, the head first.
         placement: ``inline``, or the name of a thread of its own.
         process: name of the process it runs in; None for the pipeline's own.
+        written: code that was generated for it, by what that depends on.
     """
 
     head: str
     placement: str
     process: str | None = None
     nodes: list[str] = field(default_factory=list[str])
+    written: dict[Hashable, Written] = field(
+        default_factory=dict[Hashable, Written], compare=False, repr=False
+    )
 
     @property
     def threaded(self) -> bool:

@@ -36,6 +36,7 @@ from streamflow.scheduler.place import Consumers
 from streamflow.scheduler.plan import SegmentPlan
 from streamflow.scheduler.retrying import GaveUp, Pauses, Retrying
 from streamflow.scheduler.window import Gate
+from streamflow.scheduler.written import Written, extent, wiring
 
 
 class Results(Protocol):
@@ -176,24 +177,34 @@ class Segment:
         return self._entries[key]
 
     def _compile(self, node: str, port: str | None, edge: Edge | None, *, counted: bool) -> Entry:
-        emitter = Emitter(self.nodes, self.consumers, self.ledger, self._emits, self._methods)
-        root = emitter.entry(node, port, edge, counted=counted)
-        writer = emitter.writer
-        handed = frozenset(writer.handed)
+        code = self._write(node, port, edge, counted=counted)
         chunk = Chunk(
-            writer.source,
-            writer.twin,
-            writer.steps,
-            handed,
+            code.source,
+            code.twin,
+            code.steps,
+            code.handed,
             self.ledger,
             self._shared,
             lambda node, shape, dtype: self.contexts[node].allocate(shape, dtype),
         )
         self.chunks.append(chunk)
         environment = self._environment = self._environment or self._make_environment()
-        is_async = emitter.awaits(node, calls=port is not None)
         fast = chunk.load(chunk.source, environment)
-        return Entry(fast, is_async, root, partial(chunk.load, chunk.twin, environment))
+        return Entry(fast, code.is_async, code.root, partial(chunk.load, chunk.twin, environment))
+
+    def _write(self, node: str, port: str | None, edge: Edge | None, *, counted: bool) -> Written:
+        before, wires = extent(self.ledger), wiring(self.consumers)
+        key = (node, port, edge, counted, before, wires, self._emits, self._methods)
+        if wires is not None and (code := self.plan.written.get(key)) is not None:
+            code.enter(self.ledger)
+            return code
+        emitter = Emitter(self.nodes, self.consumers, self.ledger, self._emits, self._methods)
+        root = emitter.entry(node, port, edge, counted=counted)
+        is_async = emitter.awaits(node, calls=port is not None)
+        code = Written.by(emitter, root, is_async=is_async, before=before)
+        if wires is not None:
+            self.plan.written[key] = code
+        return code
 
     def _make_environment(self) -> dict[str, Any]:
         """Names that generated code sees."""

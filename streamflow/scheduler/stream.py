@@ -32,7 +32,7 @@ async def _inputs(driver: Driver, inputs: Iterable[Any] | AsyncIterator[Any]) ->
             skipped -= 1
             continue
         if cutter is not None and cutter.wanted:
-            yield Border(cutter.look)
+            yield Border(cutter.drained)
         yield item
         if cutter is not None:
             cutter.count(1)
@@ -47,7 +47,7 @@ async def _links(driver: Driver) -> AsyncIterator[Any]:
                 idle = False
                 driver.handle(inlet, event)
             if cutter is not None and cutter.wanted:
-                yield Border(cutter.look)
+                yield Border(cutter.drained)
             for item in inlet.link.take(1):
                 idle = False
                 if cutter is not None and inlet.recording is not None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import doctest
 import io
+import json
 import linecache
 import re
 import subprocess
@@ -23,7 +24,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-LANGUAGES = {"python", "console", "bash", "text", "mermaid", "toml"}
+LANGUAGES = {"python", "console", "bash", "text", "mermaid", "toml", "json", "yaml"}
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 FENCE = re.compile(
     r"^(?P<indent> *)```(?P<language>\w*)(?: title=\"(?P<title>[^\"]+)\")?[^\n]*\n"
@@ -91,6 +92,8 @@ class Page:
             self.call(block)
         if block.language == "toml":
             tomllib.loads(block.body)
+        if block.language == "json":
+            json.loads(block.body)
         self.printed = None
 
     def execute(self, block: Block) -> str:

@@ -183,7 +183,9 @@ def test_other_objects_are_opaque(text: str, result: Any) -> None:
     assert evaluate(text, Evil()) == result
 
 
-@pytest.mark.parametrize("key", ["toString", "constructor", "__proto__", "__class__", "keys", "get"])
+@pytest.mark.parametrize(
+    "key", ["toString", "constructor", "__proto__", "__class__", "keys", "get"]
+)
 @pytest.mark.parametrize("value", [{}, [], "text", 5, True])
 def test_no_prototype_and_no_attribute_can_be_reached(key: str, value: Any) -> None:
     assert evaluate(f"value.{key}", value) is None
@@ -316,7 +318,9 @@ def test_what_is_no_text_is_refused() -> None:
 
 
 @settings(max_examples=200)
-@given(text=st.text(alphabet="value.[]{}()'\"`$?:+-*/%<>=!&|^~ 019xeE_,;\\\n\u2028é😀", max_size=30))
+@given(
+    text=st.text(alphabet="value.[]{}()'\"`$?:+-*/%<>=!&|^~ 019xeE_,;\\\n\u2028é😀", max_size=30)
+)
 def test_any_text_is_an_expression_or_refused(text: str) -> None:
     try:
         expression = compile_expression(text)
