@@ -9,6 +9,7 @@ counters.
 from __future__ import annotations
 
 import html
+import itertools
 from collections.abc import Callable, Mapping
 from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
@@ -312,11 +313,12 @@ def _draw_label(
     (x, y), (right, down) = points[-2:]
     places: list[Box] = []
     height = 12.0 * len(words)
-    for t in (0.5, 0.42, 0.58, 0.36, 0.64, 0.3, 0.7):
+    # Where lines run side by side, labels of two rows must leave them a little.
+    for shift, t in itertools.product((0, 0.5, -0.5, 1, -1), (0.5, 0.42, 0.58, 0.36, 0.64)):
         # The curve of `_draw_edge`: its bends lie half way across.
         across = x + (right - x) * (1.5 * t * (1 - t) + t**3)
-        level = y + (down - y) * (3 * t**2 - 2 * t**3)
-        places.append(Box(across - width / 2, level - height / 2, width, height))
+        level = y + (down - y) * (3 * t**2 - 2 * t**3) + height * (shift - 0.5)
+        places.append(Box(across - width / 2, level, width, height))
     place = next((place for place in places if not any(map(place.meets, taken))), places[0])
     taken.append(place)
     middle = place.x + width / 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import Any, ClassVar
 from xml.etree import ElementTree as ET
@@ -9,7 +10,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 import streamflow as sf
-from streamflow.draw import draw
+from streamflow.draw import Format, draw
+from streamflow.metrics import EdgeReport, NodeReport, Report, Times
 from streamflow.nodes import PassThrough, Scale, TestVideo
 from streamflow.ports import Ports
 from streamflow.scheduler.plan import Plan
@@ -152,3 +154,55 @@ def test_an_edge_past_other_nodes_is_drawn_on_its_lane() -> None:
 def test_an_unknown_format_is_refused(plan: Plan) -> None:
     with pytest.raises(ValueError, match=r"^format must be mermaid, dot, svg, not 'png'$"):
         draw(plan, "png")  # type: ignore[arg-type]
+
+
+def counted(plan: Plan) -> Report:
+    """A report of a run of the plan, with counters that are easily told apart."""
+    nodes = {
+        "test_video": NodeReport(emitted=1_500),
+        "scale": NodeReport(1_400, 1_300, 2, {"stopped": 3}, Times(9, 1, 1_500, 2_000_000)),
+    }
+    edges = {
+        edge.name: EdgeReport(900, 800, {"oldest": 60}, 40, max_items=number)
+        for number, edge in enumerate(plan.borders)
+    }
+    return Report("r", "running", 1.0, nodes, edges)
+
+
+@pytest.mark.parametrize("format", ["mermaid", "dot", "svg"])
+def test_a_report_puts_its_counters_beside_nodes_and_borders(format: Format, plan: Plan) -> None:
+    drawing = draw(plan, format, counted(plan))
+
+    for words in (
+        "1,500 out",
+        "1,400 in, 1,300 out, 5 lost",
+        "p50 1.50 µs, p99 2.00 ms",
+        "40 of 1 waiting, 60 lost",
+    ):
+        assert words in drawing.replace("\\ ", " ")
+
+
+@pytest.mark.parametrize("format", ["mermaid", "dot", "svg"])
+def test_a_report_of_something_else_leaves_the_drawing_as_it_is(format: Format, plan: Plan) -> None:
+    stranger = Report("r", "running", 1.0, {"x": NodeReport(1)}, {"x": EdgeReport(1)})
+
+    assert draw(plan, format, stranger) == draw(plan, format)
+
+
+def test_counters_of_edges_side_by_side_do_not_cover_each_other() -> None:
+    pipeline = sf.Pipeline()
+    source = pipeline.add(Detect())
+    target = pipeline.add(sf.node(lambda item, port: item, **TWO), on="thread")
+    source["out"] >> target["a"]
+    source["rejected"] >> target["b"]
+    plan = pipeline.plan()
+    edges = {edge.name: EdgeReport(9, 8, in_flight=1) for edge in plan.borders}
+
+    root = ET.fromstring(  # noqa: S314 - our own
+        draw(plan, "svg", Report("r", "running", 1.0, {}, edges))
+    )
+
+    labels = [e for e in root.iter(f"{SVG}text") if e.get("paint-order")]
+    heights = sorted(float(label.get("y", "")) for label in labels)
+    assert [label.text for label in labels].count("1 waiting") == 2
+    assert all(below - above >= 12 for above, below in itertools.pairwise(heights))

@@ -32,8 +32,7 @@ def get_member(value: Any, key: str) -> Any:
     """
     value = adopt(value)
     if is_record(value):
-        missing: Any = UNDEFINED
-        return dict.get(value, key, missing)
+        return value.get(key, UNDEFINED)
     if value is None or value is UNDEFINED:
         name = "null" if value is None else "undefined"
         raise EvaluationError(f"cannot read property {key!r} of {name}")
@@ -80,7 +79,7 @@ def has_property(key: Any, value: Any) -> bool:
     """
     value, name = adopt(value), to_string(key)
     if is_record(value):
-        return dict.__contains__(value, name)
+        return name in value
     if is_array(value):
         return name == "length" or (_INDEX.fullmatch(name) is not None and int(name) < len(value))
     if type_of(value) != "object" or value is None:

@@ -53,7 +53,7 @@ def unit_at(text: str, index: int) -> str | None:
     r"""The code unit at an index as a string; None outside the string.
 
     >>> unit_at("a\U0001f600", 1)
-    '\\ud83d'
+    '\ud83d'
     """
     if index < 0:
         return None

@@ -60,14 +60,14 @@ UNCHANGED: Final = frozenset({str, bool, list, dict, type(None)})
 """Classes whose instances Python gets as they are."""
 
 
-def adopt(value: Any) -> Any:
+def adopt(value: object) -> Any:
     """A value in the form that this package computes with.
 
     Returns:
         `UNDEFINED`, None, a bool, a float, an int from ``MIN_SAFE`` to ``MAX_SAFE``,
         a str, a list or tuple, a dict, or an opaque object.
     """
-    kind: type[Any] = type(value)
+    kind = type(value)
     if kind in _PLAIN:
         return value
     if isinstance(value, int):
@@ -84,19 +84,19 @@ def adopt(value: Any) -> Any:
     return float(cast("Any", value)) if isinstance(value, np.floating) else value
 
 
-def export(value: Any) -> Any:
+def export(value: object) -> Any:
     """A value as Python gets it.
 
     An integral number within ±(2**53 - 1) becomes an int, undefined None; an
     undefined property of an object that the expression made is left out. What was
     handed in and is only passed on is passed on as it is.
     """
-    kind: type[Any] = type(value)
+    kind = type(value)
     if kind in UNCHANGED:
         return value
-    if kind is ArrayLiteral:
+    if isinstance(value, ArrayLiteral):
         return [export(item) for item in value]
-    if kind is ObjectLiteral:
+    if isinstance(value, ObjectLiteral):
         return {k: export(item) for k, item in value.items() if item is not UNDEFINED}
     if value is UNDEFINED:
         return None
@@ -109,7 +109,7 @@ def is_array(value: Any) -> TypeGuard[Sequence[Any]]:
     return isinstance(value, list | tuple)
 
 
-def is_record(value: Any) -> TypeGuard[dict[str, Any]]:
+def is_record(value: Any) -> TypeGuard[dict[Any, Any]]:
     """Whether an adopted value is an object with properties; only keys of class str name one."""
     return isinstance(value, dict)
 
@@ -151,7 +151,7 @@ def to_primitive(value: Any) -> Any:
         return array_to_string(value)
     if not is_object(value):
         return value
-    if is_record(value) and dict.__contains__(value, "toString"):
+    if is_record(value) and "toString" in value:
         raise EvaluationError("an object whose toString is no function has no primitive value")
     return "[object Object]"
 

@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from streamflow.graph import ErrorPolicy, LinkPolicy, PlacementName
+from streamflow.manifest.shapes import is_list
 from streamflow.manifest.units import AMOUNT, SPAN, parse_seconds, parse_size
 from streamflow.process import LEAST, OnDeath
 
@@ -50,7 +51,7 @@ Bytes = Annotated[
 
 
 def _listed(value: Any) -> Any:
-    return value if isinstance(value, list) else [value]
+    return value if is_list(value) else [value]
 
 
 Cores = Annotated[

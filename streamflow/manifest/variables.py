@@ -23,7 +23,7 @@ DEEPEST: Final = 100
 MOST: Final = 100_000
 """Variables of a manifest."""
 
-FIXED: Final = frozenset((int, float, bool, type(None)))
+FIXED: Final[frozenset[type]] = frozenset((int, float, bool, type(None)))
 """Types that hold no variables."""
 
 

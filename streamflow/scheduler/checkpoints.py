@@ -56,6 +56,7 @@ class _Cut:
     asked: set[str] = field(default_factory=set[str])
     finished: set[str] = field(default_factory=set[str])
     shares: dict[str, Share] = field(default_factory=dict[str, Share])
+    complete: bool = False
     written: asyncio.Future[Path] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
@@ -206,7 +207,8 @@ class Checkpoints(NoCheckpoints):
         if share.finished:
             cut.finished.add(share.name)
             self._ask(cut)
-        if not cut.missing:
+        if not cut.missing and not cut.complete:
+            cut.complete = True
             task = asyncio.ensure_future(self._write(cut))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -227,7 +229,8 @@ class Checkpoints(NoCheckpoints):
     def _spoil(self, cut: _Cut, error: Exception) -> None:
         self._warn(f"a checkpoint could not be taken: {error}")
         self._finish(cut)
-        cut.written.set_exception(error)
+        if not cut.written.done():
+            cut.written.set_exception(error)
 
     def _finish(self, cut: _Cut) -> None:
         if self._cut is cut:

@@ -247,7 +247,10 @@ class Crew:
         self._feeding.append(asyncio.ensure_future(self.watch(here)))
         for stream in self.streams:
             if isinstance(stream, Feeder):
-                self._feeding.append(asyncio.ensure_future(self._feed(stream)))
+                remote = next(r for r in self.remotes if stream.node in r.nodes)
+                task = asyncio.ensure_future(self._feed(stream, remote))
+                remote.feeding.append(task)
+                self._feeding.append(task)
             else:
                 stream.gather_in(here.machine.kept())
                 self._collecting.append(asyncio.ensure_future(stream.collect()))
@@ -269,11 +272,11 @@ class Crew:
         """What memory each worker holds."""
         return tuple(map(_process_report, self.remotes))
 
-    async def _feed(self, feeder: Feeder) -> None:
+    async def _feed(self, feeder: Feeder, remote: Remote) -> None:
         try:
             await feeder.feed()
         except NodeError as error:
-            next(r for r in self.remotes if feeder.node in r.nodes).fail(error)
+            remote.fail(error)
 
     async def finish(self, failure: BaseException | None) -> None:
         """Feed no more, and wait for the last results."""

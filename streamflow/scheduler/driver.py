@@ -49,7 +49,7 @@ class Driver:
         self.runner = Runner(segment, exact=exact)
         self._task: asyncio.Task[Any] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._pulling = self._started = self._resting = False
+        self._pulling = self._started = self._resting = self._satisfied = False
         self.cutter: Cutter | None = None
 
     def compile(self) -> None:
@@ -91,6 +91,7 @@ class Driver:
             self._start()  # else it comes over a link
         if head.node.is_streaming:
             await self._feed_from(process(stream(self)), head.id, None)
+            self._satisfied = True
         elif self.inputs is not None:
             await self._feed_from(self.inputs, head.id, next(iter(head.shape.inputs)))
         elif head.shape.is_source:
@@ -165,7 +166,7 @@ class Driver:
         """Feed from an async iterator, item by item."""
         skipped = self._skipped()
         try:
-            while not self.stopping:
+            while not self.stopping or self._streams_from_links:
                 await self._look_up()
                 item = await self._next(source)
                 if item is _NOTHING:
@@ -263,7 +264,9 @@ class Driver:
         busy = False
         for inlet in self.inlets:
             if self.segment.nodes[inlet.node].node.is_streaming:
-                continue  # it takes its input itself
+                # It takes its input itself; once it has returned, nobody wants the rest.
+                busy |= self._satisfied and self._discard(inlet)
+                continue
             while (event := inlet.link.next_event()) is not None:
                 busy = True
                 self.handle(inlet, event)
@@ -276,6 +279,18 @@ class Driver:
                 entry = self.segment.entry(inlet.node, inlet.port, inlet.edge, counted=True)
                 await self.runner.batch(entry, batch, inlet.link)
         return busy
+
+    def _discard(self, inlet: Inlet) -> bool:
+        """Drop what a streaming node has left unread; false if there was nothing."""
+        busy = bool(inlet.link.pending)
+        inlet.link.drop_all("unread")
+        while (event := inlet.link.next_event()) is not None:
+            self.handle(inlet, event)
+        return busy
+
+    @property
+    def _streams_from_links(self) -> bool:
+        return self.inputs is None and self.segment.nodes[self.segment.head].node.is_streaming
 
     def _start(self) -> None:
         if not self._started:
@@ -361,7 +376,8 @@ class Driver:
         self.segment.arrived.wake()
 
     def _stop_pulling(self) -> None:
-        if self._pulling and self._task is not None:
+        # What takes its input from links drains it, and sees its end.
+        if self._pulling and self._task is not None and not self._streams_from_links:
             self._task.cancel()
 
     def interrupt(self) -> None:

@@ -47,6 +47,7 @@ class Remote:
         died: whether it has died, once at least.
         cancelling: whether it was told to end where it stands.
         resumed: whether the run goes on from a checkpoint.
+        feeding: what sends it the inputs of the run.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Remote:
         self.budget: tuple[int, int] | None = None
         self.restarts = 0
         self.died = self.resumed = False
+        self.feeding: list[asyncio.Task[None]] = []
         self._crossing, self._mend = crossing, mend
         self._past = Snapshot()
         self._stalls: list[Stall] = []
@@ -334,6 +336,8 @@ class Remote:
         self._post("gate", closed)
 
     def stop(self) -> None:
+        for task in self.feeding:
+            task.cancel()
         self._post("stop")
 
     def end_inputs(self) -> None:

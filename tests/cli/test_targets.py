@@ -88,7 +88,10 @@ def test_what_a_manifest_says_of_its_run_holds_unless_the_command_says_otherwise
         asked.append({name: options.get(name) for name in ("clock", "timeout", "max_bytes")})
         raise TimeoutError
 
-    monkeypatch.setattr(Pipeline, "from_manifest", lambda *_, **_more: made)
+    def load(_source: Path, *, allow_imports: bool) -> Pipeline:
+        return made
+
+    monkeypatch.setattr(Pipeline, "from_manifest", load)
     monkeypatch.setattr(Pipeline, "run", note)
 
     first = invoke("run", path)
@@ -140,7 +143,11 @@ def test_a_traceback_of_a_faulty_manifest_is_there_for_who_asks(
 
 def test_a_class_path_needs_leave(invoke: Invoke, tmp_path: Path) -> None:
     path = tmp_path / "m.json"
-    node = {"id": "a", "node_type": "streamflow.nodes.basic.passthrough:PassThrough", "params": {}}
+    node: dict[str, Any] = {
+        "id": "a",
+        "node_type": "streamflow.nodes.basic.passthrough:PassThrough",
+        "params": {},
+    }
     path.write_text(json.dumps({"version": "v1", "nodes": [node]}))
 
     refused = invoke("validate", path)

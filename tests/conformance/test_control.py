@@ -12,6 +12,7 @@ import streamflow as sf
 from streamflow import events
 from streamflow.graph import PlacementName
 from streamflow.ports import Ports
+from streamflow.testing import assert_ledger
 from tests.support.trail import Trail
 from tests.support.waiting import until
 
@@ -205,6 +206,30 @@ async def test_stop_drains_what_is_under_way(
     assert report.state == "cancelled"
     assert seen == list(range(report.nodes["source"].emitted))
     assert not report.warnings
+
+
+class Passes(sf.Node):
+    """A streaming node."""
+
+    is_streaming = True
+
+    async def process(self, items: AsyncIterator[int]) -> AsyncIterator[int]:
+        async for item in items:
+            yield item
+
+
+async def test_stop_drains_a_streaming_node_too(on: PlacementName, pipeline: sf.Pipeline) -> None:
+    source = pipeline.add(sf.node(forever), id="source")
+    source >> pipeline.add(Passes(), id="passes", on=on) >> sf.node(lambda x: x)
+
+    async with pipeline.start(clock="offline") as execution:
+        await until(lambda: execution.report().nodes["function"].received > 10)
+        report = await execution.stop(timeout=5)
+
+    edge = report.edges["source.out -> passes.in"]
+    assert report.state == "cancelled"
+    assert edge.sent == edge.received
+    assert_ledger(report)
 
 
 async def test_stop_at_its_deadline_drops_what_is_left_and_counts_it(

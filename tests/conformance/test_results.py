@@ -11,6 +11,7 @@ import pytest
 import streamflow as sf
 from streamflow.graph import PlacementName
 from streamflow.ports import Ports
+from streamflow.testing import assert_ledger
 from tests.support.trail import Trail
 
 # Functions under test are untyped items in, untyped items out.
@@ -169,6 +170,32 @@ def test_a_streaming_node_may_be_fed_directly(on: PlacementName, pipeline: sf.Pi
     pipeline.add(Running(), on=on)
 
     assert list(pipeline.run(range(5)).results) == [0, 1, 3, 6, 10]
+
+
+class FirstTwo(sf.Node):
+    """A streaming node that returns before its input ends."""
+
+    is_streaming = True
+
+    async def process(self, items: AsyncIterator[int]) -> AsyncIterator[int]:
+        async for item in items:
+            yield item
+            if item == 1:
+                return
+
+
+def test_what_a_streaming_node_leaves_unread_is_dropped_and_counted(
+    on: PlacementName, pipeline: sf.Pipeline
+) -> None:
+    head = pipeline.add(sf.node(lambda x: x), id="head")
+    head >> pipeline.add(FirstTwo(), id="two", on=on)
+
+    report = pipeline.run(range(500))
+
+    edge = report.edges["head.out -> two.in"]
+    assert list(report.results) == [0, 1]
+    assert (edge.sent, edge.received, dict(edge.dropped)) == (500, 2, {"unread": 498})
+    assert_ledger(report)
 
 
 def test_a_generator_function_without_a_parameter_is_a_source(

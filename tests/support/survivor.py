@@ -25,11 +25,11 @@ class Count(sf.Node):
 
     inputs: ClassVar[Any] = {}
 
-    def __init__(self, first: int = 0) -> None:
-        self.first = self.next = first
+    def __init__(self, first: int = 0, items: int = ITEMS) -> None:
+        self.next, self.end = first, first + items
 
     def process(self) -> Iterator[int]:
-        while self.next < self.first + ITEMS:
+        while self.next < self.end:
             time.sleep(PAUSE)
             self.next += 1
             yield self.next - 1

@@ -48,7 +48,10 @@ def test_an_operator_with_two_values(operator: str) -> None:
     text = f"[value.a {operator} value.b, 1 / (value.a {operator} value.b)]"
     for a, b in product(VALUES, VALUES):
         # Equal for Python is not the same object for JavaScript.
-        value = {"a": a, "b": b[:] if isinstance(b, list) else dict(b) if b == {} else b}
+        value: dict[str, Any] = {
+            "a": a,
+            "b": b[:] if isinstance(b, list) else dict(b) if b == {} else b,
+        }
         assert ours(text, value) == engine.answer(text, value), (text, value)
 
 

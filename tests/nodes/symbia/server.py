@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -62,7 +62,7 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(answers: dict[str, Answer]) -> AsyncIterator[Server]:
+async def serving(answers: dict[str, Answer]) -> AsyncGenerator[Server, None]:
     """A server on a port of its own, for as long as the block lasts."""
     server = Server(answers)
     listening = await asyncio.start_server(server.handle, "127.0.0.1", 0)

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import logging
 import pickle
-from typing import Any
+from functools import partial
+from operator import mul
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -80,7 +82,7 @@ def test_logger_travels_also_after_a_run() -> None:
     node = Logger(prefix="a")
     drive(node, [1])
 
-    assert pickle.loads(pickle.dumps(node)).prefix == "a"
+    assert pickle.loads(pickle.dumps(node)).prefix == "a"  # noqa: S301 - made right here
 
 
 def test_merge_emits_the_items_of_all_its_inputs() -> None:
@@ -98,7 +100,7 @@ def test_merge_takes_any_number_of_edges_at_one_input() -> None:
     source = pipeline.add(Passthrough(), id="source")
     merge = pipeline.add(Merge(), id="merge")
     for factor in (10, 100):
-        branch = pipeline.add(sf.node(lambda x, factor=factor: x * factor), id=f"times{factor}")
+        branch = pipeline.add(sf.node(partial(mul, factor)), id=f"times{factor}")
         pipeline.connect(source, branch)
         pipeline.connect(branch, merge["in"])
 
@@ -133,9 +135,9 @@ async def test_an_accumulator_goes_on_from_its_state() -> None:
         (lambda: Accumulator(0), "batchSize must be a whole number of 1 or more, not 0"),
         (lambda: Accumulator(True), "batchSize must be a whole number of 1 or more, not True"),
         (lambda: Merge(0), "inputs must be a whole number of 1 or more, not 0"),
-        (lambda: Logger("loud"), "level must be one of debug, info, warn, warning, error, not 'loud'"),
+        (lambda: Logger(cast("Any", "loud")), "level must be one of debug, info, .*, not 'loud'"),
     ],
-)  # fmt: skip
+)
 def test_bad_config_is_named(make: Any, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         make()
