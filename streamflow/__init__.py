@@ -10,6 +10,7 @@ from streamflow.clock import Clock, LiveClock, OfflineClock
 from streamflow.context import NodeContext
 from streamflow.errors import (
     CheckpointError,
+    CircuitOpenError,
     CycleError,
     DeadlockError,
     GraphError,
@@ -54,6 +55,7 @@ __all__ = [
     "AudioFrame",
     "CheckpointError",
     "CircuitBreaker",
+    "CircuitOpenError",
     "Clock",
     "CycleError",
     "Data",

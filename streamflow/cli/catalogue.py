@@ -62,23 +62,23 @@ def print_page(console: Console, registry: Registry, name: str) -> None:
         UnknownNodeError: there is none of that name.
     """
     factory = registry.get(name)
-    if not (isinstance(factory, type) and issubclass(factory, Node)):
-        # A function that makes nodes: there are no ports to tell before it is called.
-        console.print(Text(f"{name} is made by {factory!r}"))
-        console.print(Text(inspect.cleandoc(factory.__doc__ or "")))
-        return
-    info = factory.info()
     words = read_docstring(inspect.cleandoc(factory.__doc__ or ""))
-    console.print(
-        Text.assemble((info.name, "bold"), f"  version {info.version}"),
-        Text(f"from {home_of(factory)} import {info.name}", style="dim"),
-        sep="\n",
-    )
+    ports: Mapping[str, Mapping[str, str]] = {}
+    if isinstance(factory, type) and issubclass(factory, Node):
+        info = factory.info()
+        ports = {"Inputs": info.inputs, "Outputs": info.outputs}
+        title = Text.assemble((info.name, "bold"), f"  version {info.version}")
+        home = f"from {home_of(factory)} import {info.name}"
+    else:
+        # A function that makes nodes: there are no ports to tell before it is called.
+        title = Text(registry.name_of(name), "bold")
+        home = f"made by {factory.__module__}.{factory.__qualname__}"
+    console.print(title, Text(home, style="dim"), sep="\n")
     for paragraph in words.paragraphs:
         console.print("", Text(paragraph), sep="\n")
-    for title, ports in (("Inputs", info.inputs), ("Outputs", info.outputs)):
-        if ports:
-            console.print(titled(title, _port_table(ports)))
+    for heading, found in ports.items():
+        if found:
+            console.print(titled(heading, _port_table(found)))
     parameters = constructor_parameters(factory)
     if parameters:
         console.print(titled("Parameters", _parameter_table(parameters, words.arguments)))

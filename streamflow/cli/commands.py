@@ -149,14 +149,14 @@ def demo(input: str | None, out: str, on: PlacementName | None) -> None:
 @click.option(
     "--checkpoint",
     metavar="DIR",
-    help="Save the run's state there now and then: every 10 s, if nothing else is said.",
+    help="Save the state of the run there, every 10 s or as the two options below say.",
 )
-@click.option("--every", metavar="TIME", help="How long after the last checkpoint: 500ms, 10s, 5m.")
+@click.option("--every", metavar="TIME", help="Save it so often: 500ms, 10s, 5m.")
 @click.option(
     "--items",
     type=click.IntRange(min=1),
     metavar="N",
-    help="After how many items of the sources there is a checkpoint.",
+    help="Save it each time a source has emitted so many.",
 )
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint.")
 @ALLOW_IMPORTS
@@ -287,7 +287,7 @@ def _format_of(path: Path | None) -> Format:
 @ALLOW_IMPORTS
 @traceback_option
 def bench(target: str, items: int | None, repeat: int, *, allow_imports: bool) -> None:
-    """Measure how many items a second a pipeline handles, and how long one takes.
+    """Measure throughput and latency of a pipeline.
 
     TARGET is as in `streamflow run`. The latency is that of an item that is alone
     in the pipeline; it is measured if there is an open input and an open output.
@@ -303,9 +303,9 @@ def bench(target: str, items: int | None, repeat: int, *, allow_imports: bool) -
 @ALLOW_IMPORTS
 @traceback_option
 def validate(targets: tuple[str, ...], *, allow_imports: bool) -> None:
-    """Say what is wrong with pipelines, all at once, and run none of them.
+    """Say all that is wrong with pipelines, and run none.
 
-    TARGET is as in `streamflow run`. Exit code 2 if anything is.
+    TARGET is as in `streamflow run`. Exit code 2 if anything is wrong.
     """
     from streamflow.cli.targets import faults_of
 
@@ -335,7 +335,7 @@ def schema() -> None:
 @click.option("-o", "--output", metavar="FILE", help="Write to a file instead of the terminal.")
 @traceback_option
 def upgrade(manifest: Path, output: str | None) -> None:
-    """Write a manifest of another version, or a Symbia graph, as one of ours.
+    """Write an older manifest, or a Symbia graph, as one of ours.
 
     As YAML if the name of the output says so, or else as JSON.
     """

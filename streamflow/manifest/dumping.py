@@ -39,8 +39,7 @@ def dump(manifest: Manifest, format: Format = "json") -> str | dict[str, Any]:
         ManifestError: it holds what no text can say, such as instances; all of it is named.
         ValueError: there is no such format.
 
-    >>> from streamflow.manifest.shapes import is_mapping
-    from streamflow.manifest.spec import GraphSpec, Manifest, NodeSpec
+    >>> from streamflow.manifest.spec import GraphSpec, Manifest, NodeSpec
     >>> graph = GraphSpec((NodeSpec("a", "Scale", {"width": 640}),))
     >>> print(dump(Manifest("small", graph), "yaml"))
     streamflow: '2'

@@ -60,8 +60,8 @@ class _Reader:
         for key in (*edges,)[:1]:
             self._faults.spelling["edges",] = key
             made["edges"] = self._edges(edges[key], facts)
-        for key in (*edges,)[1:]:
-            self._faults.add((key,), f"stands beside {next(iter(edges))}; give one of them")
+        if len(edges) > 1:
+            self._faults.add((), f"has both {' and '.join(edges)}; give one of them")
         self._near(rest, TOP, data, ())
         facts |= rest
         if metadata is not None and not is_mapping(metadata):

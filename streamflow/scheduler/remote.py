@@ -21,7 +21,7 @@ from streamflow.scheduler.cut import ANY, Share, nobody, nobody_asks
 from streamflow.scheduler.death import Death
 from streamflow.scheduler.heard import log, warn
 from streamflow.scheduler.part import Mended, Snapshot
-from streamflow.scheduler.spawn import start
+from streamflow.scheduler.spawn import start, started
 from streamflow.scheduler.stall import Overdue
 from streamflow.scheduler.taps import Taps
 
@@ -96,13 +96,16 @@ class Remote:
         if self._ended is None:
             self._ended = loop.create_future()
         make = partial(start, str(self.process.name), entry=ENTRY, options=self.process)
-        self._worker = await asyncio.to_thread(make)
-        loop.add_reader(self._worker.fileno(), self._died)
-        self._calls = Calls(Wire(self._worker.control), self.name, self._method, self._died)
-        self._calls.listen()
-        for number, wire in wires.items():
-            self._calls.post("wire", number, fds=[wire.fileno()])
-            wire.close()
+        try:
+            self._worker = await started(make)
+            loop.add_reader(self._worker.fileno(), self._died)
+            self._calls = Calls(Wire(self._worker.control), self.name, self._method, self._died)
+            self._calls.listen()
+            for number, wire in wires.items():
+                self._calls.post("wire", number, fds=[wire.fileno()])
+        finally:
+            for wire in wires.values():
+                wire.close()
         if self.budget is not None:
             number, memory = self.budget
             self._calls.post("budget", number, fds=[memory])

@@ -7,6 +7,7 @@ outlives the program, however that ends.
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import json
 import os
@@ -17,7 +18,7 @@ import subprocess
 import sys
 import threading
 import weakref
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Final, NamedTuple
 
@@ -325,6 +326,32 @@ starter: Final = Starter()
 """The program's starter."""
 
 start, warm, kept = starter.start, starter.warm, starter.kept
+
+
+async def started(make: Callable[[], Worker]) -> Worker:
+    """Start a worker on a thread, as that takes its time.
+
+    Who is cancelled over it leaves none behind: the thread cannot be stopped, but
+    ends what it has started.
+    """
+    left = threading.Event()
+    made: list[Worker] = []
+
+    def run() -> Worker:
+        worker = make()
+        made.append(worker)
+        if left.is_set():
+            worker.close()
+        return worker
+
+    try:
+        return await asyncio.to_thread(run)
+    except asyncio.CancelledError:
+        left.set()
+        for worker in made:
+            worker.close()
+        raise
+
 
 atexit.register(starter.close)
 if hasattr(os, "register_at_fork"):

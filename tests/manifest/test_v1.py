@@ -148,7 +148,7 @@ def test_faults_are_told_in_the_words_of_the_text(faults: Faults) -> None:
 def test_two_lists_of_edges_are_one_too_many(faults: Faults) -> None:
     source = {"nodes": [], "connections": [], "edges": []}
 
-    assert faults(source) == {"edges": "stands beside connections; give one of them"}
+    assert faults(source) == {"": "has both connections and edges; give one of them"}
 
 
 @pytest.mark.parametrize("field", ["nodes", "connections", "metadata"])

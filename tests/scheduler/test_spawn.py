@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from streamflow.errors import PeerLost
+from streamflow.scheduler import spawn
+from streamflow.scheduler.child import Worker
 from streamflow.scheduler.placement import new_event_loop
 from streamflow.scheduler.spawn import Starter
 from tests.support.spawning import (
@@ -193,3 +196,30 @@ def test_workers_start_inside_a_running_loop(starter: Starter) -> None:
 
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         assert runner.run(go()) == b"over the loop"
+
+
+@pytest.mark.parametrize("ready", [False, True])
+def test_a_start_that_is_cancelled_leaves_no_worker(starter: Starter, ready: bool) -> None:
+    may_start, has_started = threading.Event(), threading.Event()
+    made: list[Worker] = []
+
+    def make() -> Worker:
+        may_start.wait(10)
+        made.append(started(starter, "echo"))
+        has_started.set()
+        return made[0]
+
+    async def main() -> None:
+        task = asyncio.ensure_future(spawn.started(make))
+        await asyncio.sleep(0)
+        if ready:  # the loop has not heard of it yet
+            may_start.set()
+            has_started.wait(30)
+        task.cancel()
+        may_start.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())  # which waits for its threads
+
+    assert not made[0].alive
