@@ -112,7 +112,7 @@ def execute_pipeline_sync(
 ) -> Report:
     """`execute_pipeline` for callers that do not await, also within a running loop."""
     made = pipeline_of(pipeline, registry, allow_imports=allow_imports)
-    return made.run(clock=_clock(made, clock), collect=True, timeout=timeout, progress=False)
+    return made.run(clock=clock, collect=True, timeout=timeout, progress=False)
 
 
 def execute_pipeline_with_input_sync(
@@ -130,7 +130,7 @@ def execute_pipeline_with_input_sync(
     [1, 2]
     """
     made = pipeline_of(pipeline, registry, allow_imports=allow_imports)
-    return made.run(inputs, clock=_clock(made, clock), timeout=timeout, progress=False)
+    return made.run(inputs, clock=clock, timeout=timeout, progress=False)
 
 
 def pipeline_of(

@@ -140,7 +140,7 @@ class Pipeline(Builder):
         self,
         inputs: Inputs | Mapping[str, Inputs] | None = None,
         *,
-        clock: Clock | ClockName = "live",
+        clock: Clock | ClockName | None = None,
         collect: bool = False,
         max_bytes: int | None = None,
         timing: Literal["sampled", "exact"] = "sampled",
@@ -156,7 +156,8 @@ class Pipeline(Builder):
 
         Args:
             inputs: items for the node that no edge feeds; by id if there are several.
-            clock: how time passes.
+            clock: how time passes; here and below, None is what the manifest says if
+                there is one, else ``live``, and no limit.
             collect: keep what unconnected ``out`` ports emit in the report.
             max_bytes: bound on what waits on all links together.
             timing: time one item in 64, or all.
@@ -178,11 +179,11 @@ class Pipeline(Builder):
         """
         return self._execution(
             inputs,
-            make_clock(clock),
+            make_clock(clock or self.defaults.clock or "live"),
             Options(collect, not collect, max_bytes, timing == "exact"),
             session_id=session_id,
             stall_after=stall_after,
-            timeout=timeout,
+            timeout=self.defaults.timeout if timeout is None else timeout,
             checkpointing=self._wanted(checkpoint, every, items, resume=resume),
         )
 
@@ -209,6 +210,8 @@ class Pipeline(Builder):
         checkpointing: Checkpointing | None,
         **more: Any,
     ) -> Execution:
+        if options.max_bytes is None:
+            options = replace(options, max_bytes=self.defaults.max_bytes)
         if checkpointing is not None:
             options = replace(options, cuts=True, cut_items=checkpointing.items)
         made = self.plan(threads=clock.threads)
@@ -268,7 +271,7 @@ class Pipeline(Builder):
         self,
         inputs: Inputs | Mapping[str, Inputs] | None = None,
         *,
-        clock: Clock | ClockName = "offline",
+        clock: Clock | ClockName | None = None,
         collect: bool = False,
         max_bytes: int | None = None,
         timing: Literal["sampled", "exact"] = "sampled",
@@ -288,7 +291,7 @@ class Pipeline(Builder):
 
         Args:
             inputs: as in `start`.
-            clock: as in `start`.
+            clock: as in `start`, but else ``offline``.
             collect: as in `start`; always so where there are inputs.
             max_bytes: as in `start`.
             timing: as in `start`.
@@ -308,9 +311,10 @@ class Pipeline(Builder):
             TimeoutError: the run took longer than ``timeout``.
             CheckpointError: checkpoints cannot be taken, or not be gone on from.
         """
+        timeout = self.defaults.timeout if timeout is None else timeout
         execution = self._execution(
             inputs,
-            make_clock(clock),
+            make_clock(clock or self.defaults.clock or "offline"),
             Options(collect or inputs is not None, False, max_bytes, timing == "exact"),
             session_id=session_id,
             stall_after=stall_after,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from typing import ClassVar
@@ -12,7 +13,7 @@ import streamflow as sf
 from streamflow.assemble import Assembler, describe
 from streamflow.builder import Builder
 from streamflow.graph import NodeOptions, Queue
-from streamflow.manifest.spec import EdgeSpec, GraphSpec, Manifest, NodeSpec
+from streamflow.manifest.spec import EdgeSpec, GraphSpec, Manifest, NodeSpec, RunSpec
 from streamflow.registry import Registry
 
 
@@ -202,3 +203,27 @@ def test_instances_cannot_be_described_and_are_named() -> None:
         sf.GraphError, match="holds instances, which a manifest cannot say: two, function"
     ):
         describe(builder)
+
+
+# -- how it is run
+
+
+def test_a_run_is_as_the_manifest_says_where_the_caller_does_not(types: Registry) -> None:
+    spec = RunSpec(clock="live", timeout=60, max_bytes=1000)
+    pipeline = sf.Pipeline.from_manifest(Manifest("m", chain(times("a")), run=spec), registry=types)
+
+    assert pipeline.defaults == spec
+    assert pipeline.run([1]).results == [2]
+    assert pipeline.start([1]).clock.live
+
+
+def test_a_manifest_can_limit_the_time_of_a_run(types: Registry) -> None:
+    spec = RunSpec(timeout=0.05)
+    pipeline = sf.Pipeline.from_manifest(Manifest("m", chain(times("a")), run=spec), registry=types)
+
+    def forever() -> Iterator[int]:
+        while True:
+            yield 1
+
+    with pytest.raises(TimeoutError):
+        pipeline.run(forever())

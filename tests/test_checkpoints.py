@@ -493,8 +493,10 @@ def test_what_a_merge_keeps_is_kept(
         source >> one
         source >> two
         merged = pipeline.merge(one, two, policy=policy)
-        merged >> pipeline.add(Twice, id="twice") >> pipeline.add(
-            Fails(("odd", 101), str(tmp_path / "failed")), id="fails"
+        (
+            merged
+            >> pipeline.add(Twice, id="twice")
+            >> pipeline.add(Fails(("odd", 101), str(tmp_path / "failed")), id="fails")
         )
         return pipeline
 

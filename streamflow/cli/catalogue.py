@@ -62,6 +62,7 @@ def print_page(console: Console, registry: Registry, name: str) -> None:
         UnknownNodeError: there is none of that name.
     """
     factory = registry.get(name)
+    parameters = constructor_parameters(factory)
     words = read_docstring(inspect.cleandoc(factory.__doc__ or ""))
     ports: Mapping[str, Mapping[str, str]] = {}
     if isinstance(factory, type) and issubclass(factory, Node):
@@ -79,7 +80,6 @@ def print_page(console: Console, registry: Registry, name: str) -> None:
     for heading, found in ports.items():
         if found:
             console.print(titled(heading, _port_table(found)))
-    parameters = constructor_parameters(factory)
     if parameters:
         console.print(titled("Parameters", _parameter_table(parameters, words.arguments)))
 

@@ -140,9 +140,7 @@ def test_a_file_that_others_could_have_written_is_refused(store: Store, mode: in
 
 
 @posix_only
-def test_a_file_of_somebody_else_is_refused(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_of_somebody_else_is_refused(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     store.write(1, b"state")
     monkeypatch.setattr(os, "geteuid", lambda: 12_345)
     path = store.path(1)
@@ -153,7 +151,9 @@ def test_a_file_of_somebody_else_is_refused(
         store.find()
 
 
-@pytest.mark.parametrize("name", ["checkpoint-00000003.tmp", "checkpoint-3", "notes", "checkpoint-"])
+@pytest.mark.parametrize(
+    "name", ["checkpoint-00000003.tmp", "checkpoint-3", "notes", "checkpoint-"]
+)
 def test_other_files_are_no_checkpoints(store: Store, name: str) -> None:
     store.write(1, b"state")
     (store.directory / name).write_bytes(b"?")

@@ -344,9 +344,11 @@ def test_a_merge_goes_on_with_what_it_kept(policy: str) -> None:
     merge, again = make_merge(policy, 2), make_merge(policy, 2)
     for made in (merge, again):
         made.initialize(NodeContext("merge", ""))
-    items = [(sf.Packet(n, n, Fraction(1)), f"in_{n % 2}") for n in (0, 2, 4)] if policy == "sync" else [
-        (n, f"in_{n % 2}") for n in (0, 2, 1)
-    ]
+    items = (
+        [(sf.Packet(n, n, Fraction(1)), f"in_{n % 2}") for n in (0, 2, 4)]
+        if policy == "sync"
+        else [(n, f"in_{n % 2}") for n in (0, 2, 1)]
+    )
     for item, port in items:
         merge.process(item, port)
     merge.drop("unpaired", 2)
