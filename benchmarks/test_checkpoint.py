@@ -53,7 +53,7 @@ def folder() -> Iterator[Path]:
 
 
 def watched(seconds: int, **options: Any) -> tuple[float, float]:
-    """Run so many seconds of 1080p30; share of a processor, and seconds that the latest was late."""
+    """Run seconds of 1080p30; share of a processor, and how late the latest frame was."""
     late = Late()
     pipeline = sf.Pipeline("live")
     source = pipeline.add(TestVideo(1920, 1080, RATE, duration=seconds), id="source")

@@ -16,7 +16,7 @@ import pytest
 
 import streamflow as sf
 from benchmarks import peers
-from benchmarks.harness import Benchmark, Comparison, Contender, Goal, Row
+from benchmarks.harness import Benchmark, Comparison, Contender, Goal, Row, new_runner
 from streamflow.nodes import PassThrough
 from streamflow.testing.benchmark import PipelineBenchmark
 
@@ -138,14 +138,16 @@ def test_one_call_against_an_executor_with_a_queue_for_each_hop(compare: Compari
     items = 1_000
     made = nodes(3)
 
-    def run() -> None:
-        report = sf.execute_pipeline_with_input_sync(made, range(items))
-        assert len(report.results) == items
+    with new_runner() as runner:
 
-    compare(
-        f"execute_pipeline_with_input: 3 nodes × {items:,} items, a run",
-        run,
-        replace(peers.queues(peer_calls(3), items), items=1),
-        rounds=20,
-        goal=Goal(1 / 60),
-    )
+        def run() -> None:
+            report = runner.run(sf.execute_pipeline_with_input(made, range(items)))
+            assert len(report.results) == items
+
+        compare(
+            f"execute_pipeline_with_input: 3 nodes × {items:,} items, a run",
+            run,
+            replace(peers.queues(peer_calls(3), items), items=1),
+            rounds=20,
+            goal=Goal(1 / 60),
+        )

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
@@ -15,8 +14,7 @@ import streamflow as sf
 from streamflow.flow.checkpoint import Store
 from streamflow.graph import PlacementName
 from streamflow.testing import VirtualClock
-from tests.support.killing import finish, survive
-from tests.support.survivor import SHAPES, Count, Slowly, Total, Twice
+from tests.support.survivor import Count, Pairs, Slowly, Total, Twice
 from tests.support.waiting import until
 
 PLACEMENTS: tuple[PlacementName, ...] = ("inline", "thread", "process")
@@ -33,27 +31,6 @@ class Fails(sf.Node):
             Path(self.file).touch()
             raise ValueError("out of cheese")
         return item
-
-
-class Pairs(sf.Node):
-    """Emits items in pairs, and the last one alone."""
-
-    def __init__(self) -> None:
-        self.held: list[Any] = []
-
-    def process(self, item: Any) -> list[Any] | None:
-        self.held.append(item)
-        return self.flush() if len(self.held) == 2 else None
-
-    def flush(self) -> list[Any] | None:
-        held, self.held = self.held, []
-        return held or None
-
-    def get_state(self) -> list[Any]:
-        return self.held
-
-    def set_state(self, state: list[Any]) -> None:
-        self.held = state
 
 
 @pytest.fixture
@@ -82,7 +59,7 @@ def test_a_run_that_failed_goes_on_and_its_results_are_whole(
         head >> pipeline.add(Pairs, id="pairs") >> pipeline.add(failing(tmp_path, at), id="fails")
         return pipeline
 
-    total, at = 0, []
+    total, at = 0, list[Any]()
     for number in range(100):
         total += number
         at = [*at[-1:], (number, total, number + 1)]
@@ -99,8 +76,12 @@ def test_a_run_that_failed_goes_on_and_its_results_are_whole(
 def test_a_run_that_had_ended_gives_its_results_again(where: Path) -> None:
     calls: list[int] = []
 
+    def double(item: int) -> int:
+        calls.append(item)
+        return item * 2
+
     def build() -> sf.Pipeline:
-        return sf.Pipeline(sf.node(lambda x: calls.append(x) or x * 2), Pairs())
+        return sf.Pipeline(sf.node(double), Pairs())
 
     first = build().run([1, 2, 3], checkpoint=where)
     again = build().run([1, 2, 3], checkpoint=where, resume=True)
@@ -135,7 +116,7 @@ def test_where_none_is_there_it_begins_at_the_start_and_says_so(
 def test_from_a_damaged_one_it_falls_back_to_the_one_before_and_says_so(where: Path) -> None:
     pipeline = sf.Pipeline(Total())
     pipeline.run(slowly(50), checkpoint=where, items=5)
-    newest = sorted(where.iterdir())[-1]
+    newest = max(where.iterdir())
     newest.write_bytes(newest.read_bytes()[:-1])
 
     report = pipeline.run(slowly(50), checkpoint=where, resume=True)
@@ -163,158 +144,6 @@ def test_what_is_no_checkpoint_of_ours_inside_is_an_error(where: Path) -> None:
 
     with pytest.raises(sf.CheckpointError, match="no_such_module"):
         sf.Pipeline(Pairs()).run([1], checkpoint=where, resume=True)
-
-
-def changed(what: str) -> sf.Pipeline:
-    pipeline = sf.Pipeline("changed")
-    total = pipeline.add(Total, id="total", factor=3 if what == "params" else 1)
-    kind = Twice if what == "type" else Pairs
-    end = pipeline.add(kind, id="end", on="thread" if what == "placement" else "inline")
-    if what == "edge":
-        total >> sf.queue(max_items=3) >> end
-    else:
-        total >> end
-    if what == "node":
-        end >> pipeline.add(Twice, id="new")
-    return pipeline
-
-
-@pytest.mark.parametrize(
-    ("what", "words"),
-    [
-        ("params", r"node 'total' was Total\(factor=1\) on inline, and is Total\(factor=3\)"),
-        ("type", "node 'end' was Pairs.* and is Twice"),
-        ("placement", "node 'end' was .* and is .* on thread:end"),
-        ("edge", "edge total.out -> end.in was a call, and is a link"),
-        ("node", "node 'new' is new"),
-    ],
-)
-def test_a_checkpoint_of_another_graph_is_refused_by_the_first_difference(
-    where: Path, what: str, words: str
-) -> None:
-    changed("nothing").run([1, 2], checkpoint=where)
-
-    with pytest.raises(sf.CheckpointError, match=words):
-        changed(what).run([1, 2], checkpoint=where, resume=True)
-
-
-def test_a_node_that_is_gone_is_named(where: Path) -> None:
-    changed("node").run([1, 2], checkpoint=where)
-
-    with pytest.raises(sf.CheckpointError, match="node 'new' is gone"):
-        changed("nothing").run([1, 2], checkpoint=where, resume=True)
-
-
-class Streams(sf.Node):
-    is_streaming = True
-
-    async def process(self, items: AsyncIterator[Any]) -> AsyncIterator[Any]:
-        async for item in items:
-            yield item
-
-
-class Holds(sf.Node):
-    def process(self, item: Any) -> None:
-        return None
-
-    def flush(self) -> int:
-        return 1
-
-
-class HoldsNothing(Holds):
-    resumable = True
-
-
-class SaysNo(sf.Node):
-    resumable = False
-    why_not_resumable = "the world does not rewind"
-
-    def process(self, item: Any) -> Any:
-        return item
-
-
-class SaysOnlyNo(sf.Node):
-    resumable = False
-
-    def process(self, item: Any) -> Any:
-        return item
-
-
-@pytest.mark.parametrize(
-    ("node", "words"),
-    [
-        (Streams, "takes its input as a stream"),
-        (Holds, r"has flush.*get_state\(\) and set_state\(\)"),
-        (SaysNo, "the world does not rewind"),
-        (SaysOnlyNo, "resumable = False"),
-    ],
-)
-@pytest.mark.parametrize("width", [1, 2])
-def test_a_node_that_cannot_take_part_is_named_before_the_run(
-    where: Path, node: type[sf.Node], words: str, width: int
-) -> None:
-    if width == 2 and node is Streams:
-        pytest.skip("a streaming node has one call")
-    pipeline = sf.Pipeline("refused")
-    begun: list[int] = []
-    first = pipeline.add(sf.node(begun.append), id="first")
-    first >> pipeline.add(node, id="culprit", concurrency=width)
-
-    with pytest.raises(sf.CheckpointError, match=f"node 'culprit' \\({node.__name__}\\).*{words}"):
-        pipeline.run([1], checkpoint=where)
-
-    assert begun == []
-    assert not where.exists()
-
-
-def test_a_node_may_say_that_what_it_holds_does_not_matter(where: Path) -> None:
-    assert sf.Pipeline(HoldsNothing()).run([1], checkpoint=where).results == [1]
-
-
-class Untellable(sf.Node):
-    def process(self, item: Any) -> Any:
-        return item
-
-    def get_state(self) -> Any:
-        return threading.Lock()
-
-
-class Unable(sf.Node):
-    def process(self, item: Any) -> Any:
-        return item
-
-    def get_state(self) -> Any:
-        raise OSError("the disk is on fire")
-
-
-@pytest.mark.parametrize(
-    ("node", "words"),
-    [
-        (Untellable, "node 'culprit': culprit.* cannot be kept: a lock"),
-        (Unable, r"node 'culprit': get_state\(\) failed: OSError: the disk is on fire"),
-    ],
-)
-@pytest.mark.parametrize("on", PLACEMENTS)
-def test_a_state_that_cannot_be_kept_is_an_error_before_the_first_item(
-    where: Path, node: type[sf.Node], words: str, on: PlacementName
-) -> None:
-    pipeline = sf.Pipeline("untold")
-    pipeline.add(node, id="culprit", on=on)
-
-    with pytest.raises(sf.CheckpointError, match=words):
-        pipeline.run([1], checkpoint=where)
-
-
-class Stubborn(Pairs):
-    def set_state(self, state: list[Any]) -> None:
-        raise KeyError("held")
-
-
-def test_a_node_that_does_not_take_its_state_is_an_error_at_the_start(where: Path) -> None:
-    sf.Pipeline(Stubborn()).run([1], checkpoint=where)
-
-    with pytest.raises(sf.CheckpointError, match="segment 'stubborn': .* KeyError: 'held'"):
-        sf.Pipeline(Stubborn()).run([1], checkpoint=where, resume=True)
 
 
 class LaterUnable(Total):
@@ -348,25 +177,6 @@ def test_a_disk_that_is_full_is_a_warning_and_the_run_goes_on(
 
     assert len(report.results) == 20
     assert all("No space left" in warning for warning in report.warnings)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        ({"every": 1}, "every needs checkpoint="),
-        ({"items": 1}, "items needs checkpoint="),
-        ({"resume": True}, "resume needs checkpoint="),
-        ({"checkpoint": "x", "every": 0}, "more than 0 seconds, not 0"),
-        ({"checkpoint": "x", "every": "0s"}, "more than 0 seconds"),
-        ({"checkpoint": "x", "every": float("nan")}, "more than 0 seconds"),
-        ({"checkpoint": "x", "every": "soon"}, "such as '10s'.*'soon'"),
-        ({"checkpoint": "x", "every": "3 fortnights"}, "fortnights"),
-        ({"checkpoint": "x", "items": 0}, "items must be 1 or more, not 0"),
-    ],
-)
-def test_what_cannot_be_is_refused_at_once(arguments: dict[str, Any], words: str) -> None:
-    with pytest.raises(ValueError, match=words):
-        sf.Pipeline(Total()).start(**arguments)
 
 
 async def test_one_can_be_taken_at_any_time(where: Path) -> None:
@@ -503,8 +313,8 @@ def test_what_a_merge_keeps_is_kept(
     (tmp_path / "failed").touch()
     expected = build().run(collect=True).results
     (tmp_path / "failed").unlink()
-    run = {"checkpoint": where, "every": 0.01, "collect": True}
-    with pytest.raises(sf.NodeError) if policy in ("interleave",) else nullcontext():
+    run: dict[str, Any] = {"checkpoint": where, "every": 0.01, "collect": True}
+    with pytest.raises(sf.NodeError) if policy == "interleave" else nullcontext():
         build().run(**run)
 
     results = build().run(resume=True, **run).results
@@ -565,31 +375,3 @@ def test_concurrent_calls_are_over_before_a_cut(
     report = build(expected[100]).run(slowly(150), checkpoint=where, items=7, resume=True)
 
     assert report.results == expected
-
-
-@pytest.mark.parametrize("shape", ["inline", "zip of a thread and a process"])
-def test_a_program_that_is_killed_goes_on_as_if_it_had_not_been(tmp_path: Path, shape: str) -> None:
-    (tmp_path / "whole").mkdir()
-    whole = finish(shape, tmp_path / "whole")
-
-    output, killed = survive(shape, tmp_path, kills=1, whole=len(whole), seed=len(shape))
-
-    assert output == whole
-    assert killed == 1
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_a_hundred_kills_change_nothing(tmp_path: Path) -> None:
-    kills = 0
-    for number, shape in enumerate(SHAPES):
-        folder = tmp_path / str(number)
-        (folder / "whole").mkdir(parents=True)
-        whole = finish(shape, folder / "whole")
-
-        output, killed = survive(shape, folder, kills=8, whole=len(whole), seed=number)
-
-        same = sorted if shape == "interleaved threads" else list
-        assert same(output.splitlines()) == same(whole.splitlines()), shape
-        kills += killed
-    assert kills >= 100

@@ -63,7 +63,8 @@ class Logger(Node):
 
     def cleanup(self) -> None:
         """Leave the logger, which cannot travel."""
-        del self._logger
+        # Also called where there never was one: before a node goes to another process.
+        vars(self).pop("_logger", None)
 
 
 def _show(item: Any) -> str:

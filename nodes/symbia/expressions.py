@@ -20,7 +20,8 @@ class Guided(Node):
 
     def cleanup(self) -> None:
         """Leave the context, which cannot travel."""
-        del self._ctx
+        # Also called where there never was one: before a node goes to another process.
+        vars(self).pop("_ctx", None)
 
 
 class Filter(Guided):

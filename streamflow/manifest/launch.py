@@ -143,7 +143,7 @@ class _Parser:
         if item.reference is not None:
             raise TextError(((word.start,), f"params stand where {item.word.text} is named"))
         name = name.replace("-", "_")
-        value = text if word.quoted else _value(word, text)
+        value = text if word.quoted else _value(text)
         if item.is_queue:
             self._put(item.entry, name, value, word)
             return
@@ -202,7 +202,7 @@ class _Parser:
     def _edge(self, source: _Item, target: _Item, queue: _Item | None) -> None:
         where = ("edges", len(self._edges))
         edge: dict[str, Any] = {"source": _end(source), "target": _end(target)}
-        self.places[where] = self.places[*where, "target"] = target.word
+        self.places["edges",] = self.places[where] = self.places[*where, "target"] = target.word
         self.places[*where, "source"] = source.word
         if queue is not None:
             edge["queue"] = queue.entry
@@ -233,14 +233,10 @@ def _end(item: _Item) -> str:
     return name if port is None else f"{name}.{port}"
 
 
-def _value(word: Word, text: str) -> Any:
-    if text[:1] not in ("[", "{"):
-        return read_scalar(text) if text else ""
-    try:
+def _value(text: str) -> Any:
+    if text[:1] in ("[", "{"):
         return json.loads(text)
-    except (ValueError, RecursionError):
-        words = "is no JSON; in a shell, quote the whole launch string"
-        raise TextError(((word.start + word.equals + 1,), f"{text} {words}")) from None
+    return read_scalar(text) if text else ""
 
 
 class _LaunchFaults(Faults):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias, cast
@@ -16,6 +17,9 @@ from streamflow.manifest.spec import Manifest
 Source: TypeAlias = "str | bytes | os.PathLike[str] | Mapping[str, Any] | Manifest"
 
 ENDINGS: Final = (".json", ".yaml", ".yml")
+
+JSON: Final = re.compile(r'\s*(?:\[|\{\s*["}])')
+"""How a text begins that is JSON, and not YAML."""
 
 MOST_BYTES: Final = 8 * 2**20
 """Of a text; it is read into memory several times over."""
@@ -94,7 +98,7 @@ def _decode(name: str, read: object) -> str:
 
 def _parse(name: str, ending: str, text: str) -> Any:
     try:
-        if ending == ".json" or (not ending and text.lstrip()[:1] in ("{", "[")):
+        if ending == ".json" or (not ending and JSON.match(text)):
             if text.count(",") + text.count(":") > MOST_MARKS:
                 raise TextError(((), f"holds more than {MOST_MARKS} values, the most that is read"))
             return read_json(text)

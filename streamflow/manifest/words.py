@@ -1,7 +1,8 @@
-"""Words: a launch string, cut at spaces, with quotes as a POSIX shell has them."""
+"""Words: a launch string, cut at spaces, with quotes as a POSIX shell has them, and JSON as it is."""
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from typing import Final
@@ -16,6 +17,10 @@ PIECE: Final = re.compile(
     | (?P<bare>[^\s'"\\]+)""",
     re.VERBOSE | re.DOTALL,
 )
+
+
+JSON: Final = re.compile(r"[^\s'\"\\=]+=(?=[\[{])")
+"""What stands before a list or a mapping, whose quotes are its own."""
 
 
 @dataclass(slots=True)
@@ -63,6 +68,12 @@ def cut(text: str) -> list[Word]:
     words: list[Word] = []
     at, in_word = 0, False
     while at < len(text):
+        named = None if in_word else JSON.match(text, at)
+        if named is not None:
+            end = _end_of_json(text, named.end())
+            words.append(Word(text[at:end], at, end, named.end() - at - 1))
+            at = end
+            continue
         found = PIECE.match(text, at)
         if found is None:
             what = "a backslash escapes nothing" if text[at] == "\\" else "this quote does not end"
@@ -77,6 +88,16 @@ def cut(text: str) -> list[Word]:
         piece, quoted = _read(found)
         words[-1].add(piece, found.end(), quoted=quoted)
     return words
+
+
+def _end_of_json(text: str, start: int) -> int:
+    try:
+        _, end = json.JSONDecoder().raw_decode(text, start)
+    except (ValueError, RecursionError):
+        raise TextError(((start,), "a list or a mapping must be JSON")) from None
+    if end < len(text) and not text[end].isspace():
+        raise TextError(((end,), "a space must stand behind a list or a mapping"))
+    return end
 
 
 def _read(found: re.Match[str]) -> tuple[str, bool]:

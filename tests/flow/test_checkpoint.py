@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import streamflow as sf
-from streamflow.flow import checkpoint
 from streamflow.flow.checkpoint import HEAD, Store
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="of POSIX")
@@ -180,8 +179,8 @@ def test_a_disk_that_is_full_leaves_the_ones_before(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint.os, "write", full)
-        with pytest.raises(sf.CheckpointError, match="checkpoint-00000002.*No space left"):
+        patch.setattr(os, "write", full)
+        with pytest.raises(sf.CheckpointError, match=r"checkpoint-00000002.*No space left"):
             store.write(2, b"newest")
 
     assert found(store) == (1, b"before")
@@ -191,8 +190,12 @@ def test_a_disk_that_is_full_leaves_the_ones_before(
 
 def test_a_write_in_pieces_is_whole(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     write = os.write
+
+    def short(file: int, data: memoryview) -> int:
+        return write(file, data[:3])
+
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint.os, "write", lambda file, data: write(file, data[:3]))
+        patch.setattr(os, "write", short)
         store.write(1, b"a longer state")
 
     assert found(store) == (1, b"a longer state")
@@ -215,7 +218,7 @@ def test_a_directory_that_cannot_be_written_is_refused_before_the_run(
             raise OSError(30, "Read-only file system", str(path))
         return opened(path, flags, mode)
 
-    monkeypatch.setattr(checkpoint.os, "open", refuse)
+    monkeypatch.setattr(os, "open", refuse)
 
     with pytest.raises(sf.CheckpointError, match="Read-only"):
         Store(tmp_path).open()

@@ -84,6 +84,27 @@ class Total(sf.Node):
         self.sum = state
 
 
+class Pairs(sf.Node):
+    """Emits items in pairs, and the last one alone."""
+
+    def __init__(self) -> None:
+        self.held: list[Any] = []
+
+    def process(self, item: Any) -> list[Any] | None:
+        self.held.append(item)
+        return self.flush() if len(self.held) == 2 else None
+
+    def flush(self) -> list[Any] | None:
+        held, self.held = self.held, []
+        return held or None
+
+    def get_state(self) -> list[Any]:
+        return self.held
+
+    def set_state(self, state: list[Any]) -> None:
+        self.held = state
+
+
 class Twice(sf.Node):
     """Emits each item twice."""
 

@@ -37,8 +37,8 @@ def started(path: Path, *, live: bool = False, **params: Any) -> MediaSource:
 
 def essence(out: sf.Out) -> tuple[str, Any]:
     """Port, and everything that makes a frame this one."""
-    value = out.value
-    if isinstance(value, dict):
+    value: Any = out.value
+    if out.port == "metadata":
         return out.port, repr(value)
     arrays = value.planes if out.port == "video" else (value.samples,)
     return out.port, (value.pts, value.time_base, *(np.asarray(a).tobytes() for a in arrays))

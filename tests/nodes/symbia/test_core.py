@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import logging
 import pickle
 from functools import partial
@@ -39,6 +40,30 @@ def test_a_component_is_found_by_its_own_name(name: str) -> None:
 
     assert found.__module__.startswith("streamflow.nodes.symbia.")
     assert name in registry.list()
+
+
+CONFIGS: dict[str, dict[str, Any]] = {
+    "symbia.core.filter": {"predicate": "value"},
+    "symbia.core.map": {"expression": "value"},
+    "symbia.core.split": {"condition": "value"},
+    "symbia.data.json-transform": {"path": "a"},
+}
+
+
+@pytest.mark.parametrize("name", COMPONENTS)
+async def test_a_component_can_travel_before_and_after_a_run(name: str) -> None:
+    node = Registry().create(name, **CONFIGS.get(name, {}))
+
+    await settle(node.cleanup())
+    async with NodeRunner(pickle.loads(pickle.dumps(node))) as runner:  # noqa: S301 - made right here
+        pass
+
+    assert type(pickle.loads(pickle.dumps(runner.node))) is type(node)  # noqa: S301 - made right here
+
+
+async def settle(result: Any) -> None:
+    if inspect.isawaitable(result):
+        await result
 
 
 def test_passthrough_emits_items_as_they_came() -> None:
