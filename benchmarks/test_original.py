@@ -16,7 +16,7 @@ import pytest
 
 import streamflow as sf
 from benchmarks import peers
-from benchmarks.harness import Benchmark, Comparison, Contender, Goal, Row, new_runner
+from benchmarks.harness import Benchmark, Comparison, Contender, Row
 from streamflow.nodes import PassThrough
 from streamflow.testing.benchmark import PipelineBenchmark
 
@@ -132,22 +132,3 @@ def test_graph_construction(compare: Comparison) -> None:
         assert list(plan.topology.order) == [node["id"] for node in listed]
 
     compare("original: graph construction, 10 nodes of a manifest", build, rounds=50)
-
-
-def test_one_call_against_an_executor_with_a_queue_for_each_hop(compare: Comparison) -> None:
-    items = 1_000
-    made = nodes(3)
-
-    with new_runner() as runner:
-
-        def run() -> None:
-            report = runner.run(sf.execute_pipeline_with_input(made, range(items)))
-            assert len(report.results) == items
-
-        compare(
-            f"execute_pipeline_with_input: 3 nodes × {items:,} items, a run",
-            run,
-            replace(peers.queues(peer_calls(3), items), items=1),
-            rounds=20,
-            goal=Goal(1 / 60),
-        )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 import streamflow as sf
 from tests.support.manifests import manifest, node
 from tests.support.recorder import Recorder
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -290,8 +292,14 @@ def test_partial_pipeline_recovery(tmp_path: Path) -> None:
         made.add(Totals)
         return made
 
+    async def numbers() -> AsyncIterator[int]:
+        for number in range(100):
+            if number == 50:
+                await until(lambda: any(tmp_path.glob("checkpoint-*")))
+            yield number
+
     with pytest.raises(sf.NodeError, match="the power has gone"):
-        pipeline().run(range(100), checkpoint=tmp_path, items=10)
+        pipeline().run(numbers(), checkpoint=tmp_path, items=10)
 
     report = pipeline().run(range(100), checkpoint=tmp_path, items=10, resume=True)
 

@@ -14,7 +14,7 @@ from streamflow.manifest.jsontext import read_json
 from streamflow.manifest.shapes import is_mapping
 from streamflow.manifest.spec import Manifest
 
-Source: TypeAlias = "str | bytes | os.PathLike[str] | Mapping[str, Any] | Manifest"
+Source: TypeAlias = "str | bytes | bytearray | os.PathLike[str] | Mapping[str, Any] | Manifest"
 
 ENDINGS: Final = (".json", ".yaml", ".yml")
 
@@ -43,7 +43,7 @@ class Text(NamedTuple):
     data: Mapping[str, Any]
 
 
-def read_source(source: str | bytes | os.PathLike[str] | Mapping[str, Any]) -> Text:
+def read_source(source: str | bytes | bytearray | os.PathLike[str] | Mapping[str, Any]) -> Text:
     """Read a path, a text, bytes or a mapping.
 
     Raises:

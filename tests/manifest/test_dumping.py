@@ -105,13 +105,12 @@ runs = st.builds(
 
 
 @st.composite
-def graphs(draw: st.DrawFn, inner: tuple[str, ...] = (), ports: bool = False) -> GraphSpec:
+def graphs(draw: st.DrawFn, inner: tuple[str, ...] = (), *, ports: bool = False) -> GraphSpec:
     ids = draw(st.lists(words, min_size=1, max_size=5, unique=True))
-    nodes = []
+    nodes: list[NodeSpec] = []
     for id in ids:
         if inner and draw(st.booleans()):
-            of = draw(st.sampled_from(inner))
-            nodes.append(NodeSpec(id, graph=of, metadata=draw(mappings)))
+            nodes.append(NodeSpec(id, graph=draw(st.sampled_from(inner)), metadata=draw(mappings)))
         else:
             params, how = draw(mappings), draw(options)
             nodes.append(NodeSpec(id, "Free", params, how, metadata=draw(mappings)))

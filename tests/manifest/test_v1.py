@@ -146,14 +146,14 @@ def test_faults_are_told_in_the_words_of_the_text(faults: Faults) -> None:
 
 
 def test_two_lists_of_edges_are_one_too_many(faults: Faults) -> None:
-    source = {"nodes": [], "connections": [], "edges": []}
+    source: dict[str, Any] = {"nodes": [], "connections": [], "edges": []}
 
     assert faults(source) == {"": "has both connections and edges; give one of them"}
 
 
 @pytest.mark.parametrize("field", ["nodes", "connections", "metadata"])
 def test_what_is_of_another_shape_is_a_fault(field: str, faults: Faults) -> None:
-    source = {"nodes": [], "connections": [], field: 3}
+    source: dict[str, Any] = {"nodes": [], "connections": [], field: 3}
 
     assert [*faults(source)] == [field]
 
@@ -228,7 +228,7 @@ def test_a_registered_type_goes_before_an_alias(types: Registry) -> None:
 
 
 def test_a_symbia_graph_loads_and_keeps_what_it_said(types: Registry) -> None:
-    source = {
+    source: dict[str, Any] = {
         "symbia": "1.0",
         "name": "Simple",
         "version": "1.0.0",

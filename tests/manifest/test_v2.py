@@ -166,7 +166,7 @@ def test_all_faults_are_told_at_once_in_the_order_of_the_text(faults: Faults, v2
 
 @pytest.mark.parametrize("field", ["nodes", "edges"])
 def test_what_must_be_a_list_is_one(field: str, faults: Faults) -> None:
-    data = {"streamflow": "2", "nodes": [], "edges": [], field: "x"}
+    data: dict[str, Any] = {"streamflow": "2", "nodes": [], "edges": [], field: "x"}
 
     assert faults(data) == {field: 'must be a list, got "x"'}
 
