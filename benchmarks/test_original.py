@@ -53,6 +53,8 @@ def peer_calls(count: int) -> list[Callable[[Any], Any]]:
 
 def quote(benchmark: Benchmark, compare: Comparison, shape: tuple[int, int]) -> None:
     """Put the published figures beside the measured ones."""
+    if compare.smoke:
+        return
     compare.remark(QUOTE)
     if shape in PUBLISHED:
         python, native = PUBLISHED[shape]

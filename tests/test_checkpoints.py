@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
 from collections.abc import AsyncIterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -17,6 +23,7 @@ from streamflow.testing import VirtualClock
 from tests.support.survivor import Count, Pairs, Slowly, Total, Twice
 from tests.support.waiting import until
 
+ROOT = Path(__file__).parents[1]
 PLACEMENTS: tuple[PlacementName, ...] = ("inline", "thread", "process")
 
 
@@ -274,6 +281,103 @@ async def test_a_checkpoint_can_be_taken_in_a_pause(where: Path) -> None:
         await execution.resume()
 
         assert path.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="of POSIX")
+def test_a_limit_that_the_system_sets_is_a_warning_too(tmp_path: Path) -> None:
+    program = """
+        import resource, sys
+        import streamflow as sf
+
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+        report = sf.Pipeline(sf.node(lambda x: x)).run(range(100), checkpoint=sys.argv[1])
+        assert len(report.results) == 100
+        (warning,) = report.warnings
+        assert "File too large" in warning, warning
+    """
+    command = [sys.executable, "-c", textwrap.dedent(program), str(tmp_path / "run")]
+    subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+@pytest.mark.parametrize("width", [1, 3])
+def test_a_segment_behind_a_link_goes_on_with_what_waited_there(
+    tmp_path: Path, where: Path, width: int
+) -> None:
+    def build(at: Any) -> sf.Pipeline:
+        pipeline = sf.Pipeline("behind")
+        slow = pipeline.add(Slowly, id="slow", concurrency=width)
+        head = pipeline.add(sf.node(lambda x: x), id="head")
+        head >> sf.queue(max_items=20) >> slow
+        slow >> pipeline.add(Fails, id="fails", at=at, file=str(tmp_path / "failed"))
+        return pipeline
+
+    with pytest.raises(sf.NodeError):
+        build(150).run(iter(range(200)), checkpoint=where, every=0.005)
+
+    report = build(150).run(iter(range(200)), checkpoint=where, resume=True)
+
+    assert report.results == list(range(200))
+    assert report.warnings == ()
+
+
+def test_results_that_cannot_be_kept_are_a_warning(where: Path) -> None:
+    report = sf.Pipeline(sf.node(lambda _: threading.Lock())).run([1], checkpoint=where)
+
+    assert len(report.results) == 1
+    assert "lock" in report.warnings[0]
+
+
+def test_results_from_a_process_that_cannot_be_kept_are_a_warning(where: Path) -> None:
+    pipeline = sf.Pipeline("unkept")
+    pipeline.add(sf.node(Stays), on="process")
+
+    report = pipeline.run([1, 2], checkpoint=where)
+
+    assert len(report.results) == 2
+    assert "once is enough" in report.warnings[0]
+
+
+class Stays:
+    """Travels once, and no further."""
+
+    def __init__(self, item: Any) -> None:
+        self.item, self.travelled = item, False
+
+    def __getstate__(self) -> dict[str, Any]:
+        if self.travelled:
+            raise TypeError("once is enough")
+        return {"item": self.item, "travelled": True}
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="of POSIX")
+def test_a_process_that_is_started_anew_spoils_the_checkpoint_under_way_alone(
+    tmp_path: Path, where: Path
+) -> None:
+    pipeline = sf.Pipeline("mended")
+    process = sf.Process("worker", restart=1)
+    pipeline.add(Dies, id="dies", on=process, file=str(tmp_path / "died"))
+
+    report = pipeline.run(slowly(100), checkpoint=where, every=0.01)
+
+    assert report.results[-1] == 99
+    assert sum(path.name.startswith("checkpoint-") for path in where.iterdir()) == 2
+    again = pipeline.run(slowly(100), checkpoint=where, resume=True)
+    assert again.results == report.results
+
+
+class Dies(sf.Node):
+    """Its first process dies at item 50."""
+
+    def __init__(self, file: str) -> None:
+        self.file = Path(file)
+
+    def process(self, item: int) -> int:
+        if item == 50 and not self.file.exists():
+            self.file.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return item
 
 
 def test_under_a_virtual_clock_every_goes_by_its_time(where: Path) -> None:

@@ -123,6 +123,14 @@ def test_a_node_that_cannot_take_part_is_named_before_the_run(
     assert not where.exists()
 
 
+def test_nothing_is_left_where_processes_were_to_take_part(where: Path) -> None:
+    pipeline = sf.Pipeline("refused")
+    pipeline.add(SaysNo, on="process")
+
+    with pytest.raises(sf.CheckpointError, match="does not rewind"):
+        pipeline.run([1], checkpoint=where)
+
+
 def test_a_node_may_say_that_what_it_holds_does_not_matter(where: Path) -> None:
     assert sf.Pipeline(HoldsNothing()).run([1], checkpoint=where).results == [1]
 

@@ -77,10 +77,11 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
 
 def guarded_transport(*, allow_private: bool) -> httpx.AsyncHTTPTransport:
     """A transport for an `httpx.AsyncClient` whose connections are guarded."""
-    transport = httpx.AsyncHTTPTransport(trust_env=False)
+    context = httpx.create_ssl_context(trust_env=False)
+    transport = httpx.AsyncHTTPTransport(verify=context)
     # httpx has no parameter for the backend; the pool is what it hands all requests to.
     transport._pool = httpcore.AsyncConnectionPool(
-        ssl_context=httpx.create_ssl_context(trust_env=False),
+        ssl_context=context,
         max_connections=MAX_CONNECTIONS,
         network_backend=GuardedBackend(allow_private=allow_private),
     )

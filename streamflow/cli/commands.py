@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import math
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -193,9 +194,9 @@ def run_with(pipeline: Pipeline, companion: Companion, **options: Any) -> Report
     """Run a pipeline; its companion has the last word, however it ends.
 
     Args:
-        pipeline: what its manifest says of its run holds where an option is None.
+        pipeline: of a target.
         companion: goes with it.
-        options: of `Pipeline.run`.
+        options: of `Pipeline.run`; None leaves them to the manifest.
 
     Raises:
         Failure: it took longer than it may.
@@ -203,17 +204,14 @@ def run_with(pipeline: Pipeline, companion: Companion, **options: Any) -> Report
     """
     from streamflow.errors import StreamflowError
 
-    said = {name: getattr(pipeline.defaults, name) for name in ("clock", "timeout", "max_bytes")}
-    said |= {name: value for name, value in options.items() if value is not None}
-    wanted = {name: value for name, value in said.items() if value is not None}
+    limit: float = options.get("timeout") or pipeline.defaults.timeout or math.inf
     try:
-        report = pipeline.run(progress=companion, **wanted)
+        report = pipeline.run(progress=companion, **options)
     except BaseException as error:
         with suppress(OSError):
             companion.end()
         if isinstance(error, TimeoutError) and not isinstance(error, StreamflowError):
-            limit = f"{wanted['timeout']:g} s" if "timeout" in wanted else "the time it may take"
-            raise Failure(f"{pipeline.name} has not ended after {limit}") from error
+            raise Failure(f"{pipeline.name} has not ended after {limit:g} s") from error
         raise
     companion.end()
     return report

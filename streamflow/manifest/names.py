@@ -78,13 +78,26 @@ class Meant(NamedTuple):
     renamed: Mapping[str, str]
 
 
-def translate(name: str, params: Mapping[str, Any], types: NodeTypes) -> Meant:
-    """What a node type of the original runtime, and its params, mean.
+class Translator:
+    """Finds what nodes of the original runtime are for us, each type once.
 
-    A registered type of that very name goes before an alias.
+    Args:
+        types: knows which types there are. One of that very name goes before an alias.
     """
-    alias = _alias(name, types) if len(name) <= LONGEST else Alias(name)
-    known = _parameters(alias.type, types)
+
+    def __init__(self, types: NodeTypes) -> None:
+        self._types = types
+        self._found: dict[str, tuple[Alias, Mapping[str, Any]]] = {}
+
+    def translate(self, name: str, params: Mapping[str, Any]) -> Meant:
+        """What a node type and its params mean."""
+        if name not in self._found:
+            alias = _alias(name, self._types) if len(name) <= LONGEST else Alias(name)
+            self._found[name] = alias, _parameters(alias.type, self._types)
+        return _translate(*self._found[name], params)
+
+
+def _translate(alias: Alias, known: Mapping[str, Any], params: Mapping[str, Any]) -> Meant:
     meant: dict[str, Any] = {k: v for k, v in alias.defaults.items() if k not in params}
     renamed: dict[str, str] = {}
     for key, value in params.items():

@@ -18,4 +18,4 @@ def is_dict(value: object) -> TypeGuard[dict[str, Any]]:
 
 def is_mapping(value: object) -> TypeGuard[Mapping[str, Any]]:
     """Whether it is a mapping of any kind."""
-    return isinstance(value, Mapping)
+    return type(value) is dict or isinstance(value, Mapping)

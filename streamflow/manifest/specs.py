@@ -135,22 +135,13 @@ class SpecReader:
         retry = None if model.retry is None else self._retry(model.retry, (*where, "retry", "on"))
         breaker = None if model.breaker is None else CircuitBreaker(**_given(model.breaker))
         return NodeOptions(
-            self._placement(model, (*where, "on")),
+            _placement(model),
             model.error,
             model.timeout,
             model.concurrency,
             retry,
             breaker,
         )
-
-    def _placement(self, model: NodeModel, where: Where) -> Placement:
-        if not isinstance(model.on, ProcessPlacement):
-            return model.on
-        try:
-            return Process(**_given(model.on.process))
-        except ValueError as error:
-            self._faults.add(where, str(error))
-            return "process"
 
     def _retry(self, model: RetryModel, where: Where) -> Retry:
         kinds: list[type[Exception]] = []
@@ -183,6 +174,12 @@ def default_id(node: Node, taken: set[str]) -> str:
         number += 1
         id = f"{name}_{number}"
     return id
+
+
+def _placement(model: NodeModel) -> Placement:
+    if not isinstance(model.on, ProcessPlacement):
+        return model.on
+    return Process(**_given(model.on.process))
 
 
 def _queue(model: QueueModel | None) -> Queue | None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from streamflow.manifest.faults import LONGEST, Faults, Where
-from streamflow.manifest.names import translate
+from streamflow.manifest.names import Translator
 from streamflow.manifest.nodetypes import NodeTypes
 from streamflow.manifest.shapes import is_list, is_mapping
 from streamflow.node import Node
@@ -42,7 +42,7 @@ def from_v1(data: Mapping[str, Any], types: NodeTypes, faults: Faults) -> dict[s
 
 class _Reader:
     def __init__(self, types: NodeTypes, faults: Faults) -> None:
-        self._types, self._faults = types, faults
+        self._translator, self._faults = Translator(types), faults
         self._slips: dict[tuple[str, tuple[str, ...]], str | None] = {}
 
     def manifest(self, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -86,7 +86,7 @@ class _Reader:
         given = self._field(entry, TYPE, where, "type")
         params = self._field(entry, PARAMS, where, "params")
         if isinstance(given, str) and (params is None or is_mapping(params)):
-            meant = translate(given, params or {}, self._types)
+            meant = self._translator.translate(given, params or {})
             given, params = meant.type, meant.params
             for ours, theirs in meant.renamed.items():
                 self._faults.spelling[*where, "params", ours] = theirs

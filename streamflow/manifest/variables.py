@@ -59,7 +59,7 @@ class Expansion:
     def copy(self, value: Any, where: Where = ()) -> Any:
         """The value, made of new dicts and lists; what is neither, nor a string, stays itself."""
         if isinstance(value, str):
-            return self._fill(value, where) if "${" in value else value
+            return value if _is_fixed(value) else self._fill(value, where)
         if isinstance(value, tuple):
             value = [*value]
         if not (is_mapping(value) or is_list(value)):
@@ -70,11 +70,11 @@ class Expansion:
         # Most of a large text is plain numbers and words, which need no place of their own.
         if is_mapping(value):
             return {
-                str(key): item if type(item) in FIXED else self.copy(item, (*where, str(key)))
+                str(key): item if _is_fixed(item) else self.copy(item, (*where, str(key)))
                 for key, item in value.items()
             }
         return [
-            item if type(item) in FIXED else self.copy(item, (*where, index))
+            item if _is_fixed(item) else self.copy(item, (*where, index))
             for index, item in enumerate(value)
         ]
 
@@ -107,6 +107,11 @@ class Expansion:
         if value is None:
             self._faults.add(where, f"the variable {name} is not set, and there is no default")
         return value or ""
+
+
+def _is_fixed(value: Any) -> bool:
+    kind = type(value)
+    return "${" not in value if kind is str else kind in FIXED
 
 
 def escape(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Words: a launch string, cut at spaces, with quotes as a POSIX shell has them, and JSON as it is."""
+"""Words: a launch string, cut at spaces, with quotes as in a POSIX shell, and JSON as it is."""
 
 from __future__ import annotations
 

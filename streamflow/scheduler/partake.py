@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import partial
 
@@ -78,4 +77,3 @@ def _rehearse(driver: Driver) -> None:
 async def call(function: Callable[[], None]) -> None:
     """Call a function, as a coroutine."""
     function()
-    await asyncio.sleep(0)

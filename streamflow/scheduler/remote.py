@@ -126,6 +126,8 @@ class Remote:
         if self._paused:
             self._post("gate", True)
         self._post("launch")
+        # Markers that were sent meanwhile are lost.
+        self._tell(Share(self.name, ANY, fault=f"{self.name} was started again"))
 
     def rewire(self, number: int, wire: Wire) -> None:
         """What is at the other end of one of its streams was started anew."""
@@ -240,10 +242,9 @@ class Remote:
         self._tell, self.on_due = tell, due
 
     def ask(self, number: int, names: Collection[str]) -> None:
-        mine = self.nodes.intersection(names)
-        if mine and self._calls is None:
+        if self._calls is None:  # no marker would come through
             self._tell(Share(self.name, number, fault=f"{self.name} has died"))
-        elif mine:
+        elif mine := self.nodes.intersection(names):
             self._post("ask", number, mine)
 
     def on_share(self, share: Share) -> None:

@@ -69,39 +69,21 @@ def test_a_single_node_is_a_launch_string(invoke: Invoke) -> None:
 
 
 def test_what_a_manifest_says_of_its_run_holds_unless_the_command_says_otherwise(
-    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    invoke: Invoke, tmp_path: Path
 ) -> None:
-    from streamflow.manifest.spec import RunSpec
-    from streamflow.pipeline import Pipeline
-
-    path = tmp_path / "m.json"
+    path = tmp_path / "endless.json"
+    endless = {"id": "video", "type": "TestVideo", "params": {"width": 64, "height": 48}}
     path.write_text(
         json.dumps(
-            {"version": "v1", "nodes": [{"id": "v", "node_type": "TestVideo", "params": {}}]}
+            {"version": "v2", "name": "endless", "nodes": [endless], "run": {"timeout": 0.05}}
         )
     )
-    asked: list[dict[str, Any]] = []
-    made = Pipeline.from_manifest(path)
-    made.defaults = RunSpec(clock="live", timeout=5.0)
 
-    def note(self: Pipeline, **options: Any) -> Any:
-        asked.append({name: options.get(name) for name in ("clock", "timeout", "max_bytes")})
-        raise TimeoutError
+    said = invoke("run", path)
+    otherwise = invoke("run", path, "--timeout", "0.06")
 
-    def load(_source: Path, *, allow_imports: bool) -> Pipeline:
-        return made
-
-    monkeypatch.setattr(Pipeline, "from_manifest", load)
-    monkeypatch.setattr(Pipeline, "run", note)
-
-    first = invoke("run", path)
-    invoke("run", path, "--clock", "offline", "--timeout", 7)
-
-    assert asked == [
-        {"clock": "live", "timeout": 5.0, "max_bytes": None},
-        {"clock": "offline", "timeout": 7.0, "max_bytes": None},
-    ]
-    assert first.stderr == "Error: pipeline has not ended after 5 s\n"
+    assert said.stderr == "Error: endless has not ended after 0.05 s\n"
+    assert otherwise.stderr == "Error: endless has not ended after 0.06 s\n"
 
 
 @pytest.mark.parametrize("command", ["run", "graph", "bench", "upgrade"])

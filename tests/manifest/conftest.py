@@ -3,39 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import pytest
 
 from streamflow.errors import ManifestError
 from streamflow.node import Node
-from streamflow.ports import Audio, Data, Video
+from streamflow.ports import Audio, Data, Ports, Video
 from streamflow.registry import Registry
 
 
 class Source(Node):
-    inputs = {}
-    outputs = {"video": Video(), "audio": Audio()}
+    inputs: ClassVar[Ports] = {}
+    outputs: ClassVar[Ports] = {"video": Video(), "audio": Audio()}
 
     def process(self) -> Iterator[Any]:
         yield 1
 
 
 class Picture(Node):
-    inputs = {"in": Video()}
-    outputs = {"out": Video()}
+    inputs: ClassVar[Ports] = {"in": Video()}
+    outputs: ClassVar[Ports] = {"out": Video()}
 
     def __init__(self, width: int, mode: Literal["fast", "good"] = "fast") -> None:
         self.width, self.mode = width, mode
 
 
 class Sink(Node):
-    inputs = {"video": Video(), "audio": Audio()}
-    outputs = {}
+    inputs: ClassVar[Ports] = {"video": Video(), "audio": Audio()}
+    outputs: ClassVar[Ports] = {}
 
 
 class Split(Node):
-    outputs = {"yes": Data(), "no": Data()}
+    outputs: ClassVar[Ports] = {"yes": Data(), "no": Data()}
 
 
 class Step(Node):

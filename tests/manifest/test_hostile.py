@@ -216,5 +216,5 @@ def test_the_package_names_what_it_has() -> None:
     import streamflow.manifest as package
 
     assert set(package.__all__) <= set(dir(package))
-    with pytest.raises(AttributeError, match="streamflow.manifest has no 'nothing'"):
+    with pytest.raises(AttributeError, match=r"streamflow\.manifest has no 'nothing'"):
         package.nothing  # noqa: B018 - the access is what is tried

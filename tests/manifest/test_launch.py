@@ -166,8 +166,8 @@ def test_dotted_names_and_import_paths_are_types(types: Registry) -> None:
             "step ! queue policy=oldest ! step",
             {
                 8: (
-                    'policy: must be one of "block", "drop_oldest", "drop_newest", "latest" or "error", '
-                    'got "oldest"'
+                    'policy: must be one of "block", "drop_oldest", "drop_newest", '
+                    '"latest" or "error", got "oldest"'
                 )
             },
         ),

@@ -38,8 +38,10 @@ class Elsewhere: ...
         (
             {"x": 1},
             "x",
-            "Step has no such parameter; it takes factor, path, weights, table, size, call, flag, "
-            "anything",
+            (
+                "Step has no such parameter; it takes factor, path, weights, table, size, call, "
+                "flag, anything"
+            ),
         ),
     ],
 )
@@ -88,12 +90,12 @@ def test_annotations_of_every_kind_are_read(types: Registry, faults: Faults) -> 
             self,
             only: int,
             /,
-            rate: Rate = Rate(1),  # noqa: B008 - a number
+            rate: Rate = Rate(1),
             note: Annotated[str, "words"] = "",
             path: str | PathLike[str] = "",
             other: Elsewhere | int = 1,
             free: list = [],  # type: ignore[type-arg]  # noqa: B006 - as found
-            late: int = None,  # type: ignore[assignment]  # as found
+            late: int = None,  # type: ignore[assignment]  # noqa: RUF013 - as found
             rows: list[dict[str, int] | None] | None = None,
             word: int | tuple[str, ...] = 1,
         ) -> None: ...
@@ -105,8 +107,9 @@ def test_annotations_of_every_kind_are_read(types: Registry, faults: Faults) -> 
     load({"nodes": [{"id": "a", "node_type": "Odd", "params": good}]}, registry=types)
 
     assert faults({"nodes": [{"id": "a", "node_type": "Odd", "params": bad}]}) == {
-        "nodes[0].params.only": "Odd has no such parameter; it takes rate, note, path, other, free, "
-        "late, rows, word",
+        "nodes[0].params.only": (
+            "Odd has no such parameter; it takes rate, note, path, other, free, late, rows, word"
+        ),
         "nodes[0].params.rate": 'must be an integer, got "x"',
         "nodes[0].params.note": "must be text, got 1",
         "nodes[0].params.path": "must be text or a path, got 1",

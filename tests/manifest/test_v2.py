@@ -265,3 +265,26 @@ def test_a_manifest_is_checked_too(types: Registry, faults: Faults) -> None:
     }
     good = Manifest(graph=GraphSpec((NodeSpec("a", "step"),)))
     assert load(good, registry=types).graph.nodes[0].type == "Step"
+
+
+def test_lists_without_end_in_a_graph_are_told_once(faults: Faults, v2: V2) -> None:
+    graphs = {"inner": {"nodes": [1] * 50_001}}
+
+    assert faults(v2({"id": "g", "graph": "inner"}, graphs=graphs)) == {
+        "graphs.inner.nodes": "holds 50001 entries; 50000 may be"
+    }
+
+
+def test_a_field_of_a_graph_may_be_unknown(faults: Faults, v2: V2) -> None:
+    graphs: dict[str, Any] = {"inner": {"nodes": [], "edgse": []}}
+
+    assert faults(v2({"id": "g", "graph": "inner"}, graphs=graphs)) == {
+        "graphs.inner.edgse": "unknown field; did you mean 'edges'?"
+    }
+
+
+def test_version_2_is_known_by_its_fields(types: Registry) -> None:
+    manifest = load({"nodes": [{**STEP, "on": "thread"}], "run": {}}, registry=types)
+
+    assert manifest.graph.nodes[0].options.on == "thread"
+    assert load({"nodes": [{**STEP, "on": "thread"}]}, registry=types) == manifest

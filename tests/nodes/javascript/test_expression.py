@@ -286,6 +286,10 @@ def test_an_expression_travels_as_its_text() -> None:
     assert repr(copy) == "compile_expression('a + b', ('a', 'b'))"
 
 
+def test_an_error_of_no_expression_in_particular_is_its_reason() -> None:
+    assert str(EvaluationError("no")) == "no"
+
+
 def test_undefined_and_errors_travel_too() -> None:
     error = EvaluationError("no", "value.a")
 

@@ -69,7 +69,7 @@ def test_a_graph_with_branches_and_errors_runs() -> None:
         "name:out -> all:in2",
     )
 
-    items = [{"user": {"n": 101}}, {"user": {"n": 5}}, {"user": {}}, {}]
+    items: list[Any] = [{"user": {"n": 101}}, {"user": {"n": 5}}, {"user": {}}, {}]
     report = sf.execute_pipeline_with_input_sync(made, items)
 
     [error] = [result for result in report.results if isinstance(result, sf.NodeError)]
