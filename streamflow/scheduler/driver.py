@@ -86,7 +86,10 @@ class Driver:
     async def _feed(self) -> None:
         head = self.segment.nodes[self.segment.head]
         process = self.segment.instances[head.id].process
-        restored = any(inlet.link.queue for inlet in self.inlets if inlet.marks)
+        # A link that is filled before the first item was filled from a checkpoint.
+        restored = self.cutter is not None and any(
+            inlet.link.queue for inlet in self.inlets if inlet.marks
+        )
         if self.inputs is not None or head.shape.is_source or restored:
             self._start()  # else it comes over a link
         if head.node.is_streaming:

@@ -76,6 +76,7 @@ class Feeder(Stream):
     def restore(self, share: Share) -> None:
         """Pass over the items that were sent."""
         self._position = self._skipped = share.position
+        self._over = share.finished
 
     async def feed(self) -> None:
         """Send all items.
@@ -85,7 +86,8 @@ class Feeder(Stream):
         """
         self._outlet.send_event(Start())
         try:
-            async for item in iterate(self._items):
+            # Of a stream that had ended nobody waits for anything.
+            async for item in iterate(() if self._over else self._items):
                 if self._skipped:
                     self._skipped -= 1
                     continue
