@@ -15,7 +15,7 @@ from streamflow.manifest.exceptions import name_exception
 from streamflow.manifest.faults import Faults, Where
 from streamflow.manifest.shapes import is_mapping
 from streamflow.manifest.spec import EdgeSpec, GraphSpec, Manifest, NodeSpec
-from streamflow.manifest.variables import escape
+from streamflow.manifest.variables import DEEPEST, escape
 from streamflow.process import Process
 from streamflow.retry import CircuitBreaker, Retry
 
@@ -123,6 +123,9 @@ class _Writer:
 
     def _plain(self, value: Any, where: Where) -> Any:
         """What text can say of a value."""
+        if len(where) > DEEPEST:
+            self.faults.add(where[:4], f"is nested more than {DEEPEST} levels deep")
+            return None
         if value is None or isinstance(value, bool | str):
             return value
         if isinstance(value, int):

@@ -110,8 +110,7 @@ class Expansion:
 
 
 def _is_fixed(value: Any) -> bool:
-    kind = type(value)
-    return "${" not in value if kind is str else kind in FIXED
+    return "${" not in value if isinstance(value, str) else type(value) in FIXED
 
 
 def escape(value: Any) -> Any:

@@ -152,7 +152,8 @@ def test_load_dump_load_is_the_identity(
 
 
 @pytest.mark.slow
-@settings(max_examples=2_000)
+@pytest.mark.timeout(300)
+@settings(max_examples=500)
 @given(manifests(), st.sampled_from(["json", "yaml"]))
 def test_load_dump_load_is_the_identity_at_length(
     manifest: Manifest, format: Literal["json", "yaml"]
@@ -252,3 +253,13 @@ def test_the_schema_refuses_what_loading_refuses(faults: Callable[..., dict[str,
     for data in bad:
         assert faults(data)
         assert not validator.is_valid(data), data
+
+
+def test_values_that_hold_themselves_are_told() -> None:
+    endless: list[Any] = []
+    endless += [endless, endless]
+
+    with pytest.raises(ManifestError, match="is nested more than 100 levels deep"):
+        dump(one(rows=endless))
+    with pytest.raises(ManifestError, match="is nested more than 100 levels deep"):
+        load({"nodes": [], "rows": endless})

@@ -31,7 +31,6 @@ def kill_at(size: int, shape: str, folder: Path) -> bool:
     """Start it, and kill it once its output has so many bytes; false if it ended before."""
     with start(shape, folder) as program:
         while program.poll() is None:
-            # What is there at first may be of the run before; it grows beyond all the same.
             if _size(folder / "out") >= size:
                 os.kill(program.pid, signal.SIGKILL)
                 program.communicate()
@@ -53,5 +52,7 @@ def survive(shape: str, folder: Path, kills: int, whole: int, seed: int) -> tupl
     """
     choose, killed = random.Random(seed), 0
     for _ in range(kills):
-        killed += kill_at(choose.randrange(whole), shape, folder)
+        # Beyond what the run before it has written: it is to be killed at work.
+        size = _size(folder / "out") + choose.randrange(1, whole // kills)
+        killed += kill_at(size, shape, folder)
     return finish(shape, folder), killed

@@ -152,6 +152,13 @@ class Lines(sf.Node):
         self.file = -1
 
 
+async def slowly(count: int) -> AsyncIterator[int]:
+    """Numbers, each of which waits for whatever goes on."""
+    for number in range(count):
+        await asyncio.sleep(0.0005)
+        yield number
+
+
 Build = Callable[[sf.Pipeline, Any], Any]
 
 
