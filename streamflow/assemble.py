@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from streamflow.builder import Builder
@@ -52,7 +52,7 @@ class Assembler:
                     _connect(into, edge)
 
     @contextmanager
-    def _at(self, path: str) -> Iterator[None]:
+    def _at(self, path: str) -> Generator[None]:
         try:
             yield
         except StreamflowError as error:

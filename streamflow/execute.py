@@ -148,13 +148,13 @@ def pipeline_of(
         return Pipeline(executable)
     if isinstance(executable, str | os.PathLike | Mapping):
         return Pipeline.from_manifest(executable, registry=registry, allow_imports=allow_imports)
-    entries: object = executable
-    if not isinstance(entries, Sequence) or not entries:
+    given: object = executable
+    if not isinstance(given, Sequence) or not given:
         raise GraphError(
             "a pipeline, a manifest, a node or a list of nodes is needed, "
-            f"not {'an empty list' if entries == [] else type(entries).__name__}"
+            f"not {'an empty list' if given == [] else type(given).__name__}"
         )
-    chain = cast("Sequence[Entry]", entries)
+    chain = executable
     if any(_is_text(entry, registry) for entry in chain):
         return Pipeline.from_manifest(
             _manifest(chain), registry=registry, allow_imports=allow_imports
@@ -183,8 +183,9 @@ def _manifest(chain: Sequence[Any]) -> dict[str, Any]:
     """A chain with entries of a manifest among its nodes, as a whole manifest."""
     nodes: dict[str, Any] = {}
     for entry in chain:
-        node = dict(entry) if isinstance(entry, Mapping) else _as_entry(entry)
-        name = node.get("node_type") or node.get("nodeType") or type(node.get("instance")).__name__
+        node = _as_entry(entry)
+        instance: object = node.get("instance")
+        name = node.get("node_type") or node.get("nodeType") or type(instance).__name__
         id = node.setdefault("id", unique_id(snake_case(str(name)), nodes))
         nodes[id] = node
     edges = [{"from": left, "to": right} for left, right in pairwise(nodes)]
@@ -192,6 +193,8 @@ def _manifest(chain: Sequence[Any]) -> dict[str, Any]:
 
 
 def _as_entry(entry: Any) -> dict[str, Any]:
+    if isinstance(entry, Mapping):
+        return dict(cast("Mapping[str, Any]", entry))
     if isinstance(entry, str):
         return {"node_type": entry}
     return {"instance": entry() if isinstance(entry, type) else entry}

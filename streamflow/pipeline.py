@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import replace
 from os import PathLike
+from pathlib import PurePath
 from typing import Any, Literal, cast
 
 from streamflow.assemble import Assembler, describe
@@ -83,7 +84,8 @@ class Pipeline(Builder):
         from streamflow.manifest import load
 
         manifest = load(source, registry=registry, allow_imports=allow_imports)
-        name = str(source) if isinstance(source, PathLike) else f"manifest {manifest.name!r}"
+        is_path = isinstance(source, PurePath)
+        name = str(source) if is_path else f"manifest {manifest.name!r}"
         return cls._assembled(manifest, name, registry, allow_imports=allow_imports)
 
     @classmethod

@@ -268,7 +268,7 @@ def test_the_sync_twins_work_inside_a_running_loop() -> None:
 
     async def main() -> list[Any]:
         with_input = sf.execute_pipeline_with_input_sync(["PassThrough"], [1])
-        return with_input.results + sf.execute_pipeline_sync(one).results
+        return [*with_input.results, *sf.execute_pipeline_sync(one).results]
 
     assert asyncio.run(main()) == [1, 1]
 

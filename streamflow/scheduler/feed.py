@@ -32,14 +32,6 @@ class Stream:
         self.due: Callable[[], None] = nobody_asks
         self._over = False
 
-    def ask(self, number: int) -> None:
-        """Tell the share, at once or when it is known."""
-        raise NotImplementedError
-
-    def restore(self, share: Share) -> None:
-        """Go on from a share."""
-        raise NotImplementedError
-
 
 class Feeder(Stream):
     """Feeds the inputs of a node that runs in another process.

@@ -13,6 +13,7 @@ import doctest
 import io
 import json
 import linecache
+import os
 import re
 import subprocess
 import tomllib
@@ -24,6 +25,11 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+LONG = {
+    "docs/howto/measure.md",
+    "docs/howto/watch-a-run.md",
+    "docs/reference/command-line.md",
+}
 LANGUAGES = {"python", "console", "bash", "text", "mermaid", "toml", "json", "yaml"}
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 FENCE = re.compile(
@@ -110,7 +116,12 @@ class Page:
         """Run the commands of a shell block and compare what they print."""
         for command, wanted in commands_of(block):
             done = subprocess.run(
-                ["/bin/sh", "-c", command], capture_output=True, text=True, check=False
+                ["/bin/sh", "-c", command],
+                # A suite that a page runs is nobody's worker, though this one may be.
+                env={k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")},
+                capture_output=True,
+                text=True,
+                check=False,
             )
             printed = done.stdout + done.stderr
             if wanted:
@@ -119,7 +130,14 @@ class Page:
                 assert done.returncode == 0, f"`{command}` failed:\n{printed}"
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def marked(path: Path) -> Any:
+    """A page, marked if it starts many programs."""
+    name = path.relative_to(ROOT).as_posix()
+    return pytest.param(path, id=name, marks=[pytest.mark.slow] if name in LONG else [])
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("path", [marked(path) for path in PAGES])
 @pytest.mark.usefixtures("page_folder")
 def test_every_block_of_the_page_runs(path: Path) -> None:
     page = Page(path)

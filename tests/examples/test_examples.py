@@ -64,6 +64,7 @@ def test_two_programs_share_frames(tmp_path: Path) -> None:
     assert "3.00 s: the bar is at 1200\n100 frames read, 0 lost" in receiver.stdout
 
 
+@pytest.mark.slow
 def test_the_examples_for_files_take_a_file(tmp_path: Path) -> None:
     run_example("shrink.py", tmp_path)
     film = str(next(tmp_path.glob("streamflow-*/film.mp4")))

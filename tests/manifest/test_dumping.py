@@ -134,7 +134,7 @@ def manifests(draw: st.DrawFn) -> Manifest:
     return Manifest(name, draw(graphs(inner=tuple(named))), named, draw(runs), draw(mappings))
 
 
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(manifests(), st.sampled_from(["json", "yaml", "dict"]))
 def test_load_dump_load_is_the_identity(
     manifest: Manifest, format: Literal["json", "yaml", "dict"]
@@ -224,7 +224,7 @@ def test_the_schema_names_its_draft_and_what_is_needed() -> None:
     assert made["additionalProperties"] is False
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(manifests())
 def test_what_is_written_fits_the_schema(manifest: Manifest) -> None:
     validator = pytest.importorskip("jsonschema", reason="in the dev extra").Draft202012Validator(

@@ -149,6 +149,7 @@ def test_nesting_without_end_in_a_mapping_is_a_fault(faults: Faults) -> None:
     assert found == {"a.x.x": "is nested more than 100 levels deep"}
 
 
+@pytest.mark.slow
 def test_ten_thousand_nodes_load(types: Registry) -> None:
     nodes = [{"id": f"n{n}", "type": "step"} for n in range(10_000)]
     edges = [{"source": f"n{n}", "target": f"n{n + 1}"} for n in range(9_999)]
@@ -166,6 +167,7 @@ def test_more_faults_than_anybody_reads_are_not_told(faults: Faults) -> None:
     assert len(found) == 1_000
 
 
+@pytest.mark.slow
 def test_a_ring_of_ten_thousand_is_found(faults: Faults) -> None:
     nodes = [{"id": f"n{n}", "node_type": "Step"} for n in range(10_000)]
     edges = [{"from": f"n{n}", "to": f"n{(n + 1) % 5_000}"} for n in range(5_000)]

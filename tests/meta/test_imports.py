@@ -9,7 +9,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-HEAVY = ("aiortc", "av", "cloudpickle", "psutil", "pyarrow", "pydantic", "wasmtime")
+HEAVY = (
+    "aiortc",
+    "av",
+    "cloudpickle",
+    "httpx",
+    "psutil",
+    "pyarrow",
+    "pydantic",
+    "wasmtime",
+    "yaml",
+)
 
 
 def python(code: str) -> subprocess.CompletedProcess[str]:
