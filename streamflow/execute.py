@@ -171,12 +171,12 @@ def _is_text(entry: Any, registry: Registry) -> bool:
     return isinstance(entry, Mapping) or (isinstance(entry, str) and not registry.has(entry))
 
 
-def _made(entry: object, registry: Registry) -> Node | type[Node]:
+def _made(entry: Any, registry: Registry) -> Node | type[Node]:
     if isinstance(entry, str):
         return registry.create(entry)
     if isinstance(entry, Node) or (isinstance(entry, type) and issubclass(entry, Node)):
         return entry
-    raise GraphError(f"a chain is made of nodes, not {type(entry).__name__}")
+    raise GraphError(f"a chain is made of nodes, not {entry.__class__.__name__}")
 
 
 def _manifest(chain: Sequence[Any]) -> dict[str, Any]:
