@@ -193,8 +193,7 @@ class Reader:
 
     def _move_to(self, loop: asyncio.AbstractEventLoop | None) -> None:
         """Be woken on this loop, and on no other."""
-        if self._loop is not None and not self._loop.is_closed():
-            self._receiver.unwatch(self._loop)
+        self._receiver.unwatch()
         self._loop = loop
         if loop is not None:
             self._receiver.watch(loop, self._woken)

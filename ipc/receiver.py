@@ -9,17 +9,16 @@ peer is lost.
 from __future__ import annotations
 
 import os
-import selectors
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from streamflow.errors import HandshakeError, IpcError, PeerLost, RingCorrupt
 from streamflow.ipc.backend import Consumer, Lease, available, backend, rings
 from streamflow.ipc.codecs import Decoder
 from streamflow.ipc.codecs import Kind as Payload
+from streamflow.ipc.ears import Ears
 from streamflow.ipc.handshake import PATIENCE, Hello, check_peer, expect, peer_pid
 from streamflow.ipc.lane import Lane
 from streamflow.ipc.memory import of
@@ -29,8 +28,6 @@ TURNS: Final = 32
 """Items after which the wire is looked at, for what overtakes."""
 
 BYTES: Final = int(Payload.BYTES)
-
-_READ: Final = selectors.EVENT_READ
 
 Copied = tuple[bytes, int, int, int, int]
 
@@ -105,10 +102,12 @@ class Receiver:
         # Items that have been taken, but not given out: they wait for the wire.
         self._stash: deque[Lease | Copied] = deque()
         self._failure: Exception | None = None
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(self._consumer.fileno(), _READ, self._drain_ring)
-        self._selector.register(wire.fileno(), _READ, self._drain_wire)
-        self._wire_fd, self._hears = wire.fileno(), True
+        self._wire_fd = wire.fileno()
+        self._ears = Ears(self._see_to)
+        # Whether the wire has just been looked at.
+        self._fresh = False
+        self._ears.hear(self._consumer.fileno())
+        self._ears.hear(self._wire_fd)
         self._begin()
 
     @property
@@ -164,7 +163,7 @@ class Receiver:
                 if value is EMPTY:
                     return values
                 values.append(value)
-            if not values and (value := self._idle()) is not EMPTY:
+            if not values and (value := self._idle(look=False)) is not EMPTY:
                 values.append(value)
         except Exception as error:
             if not values:
@@ -173,7 +172,9 @@ class Receiver:
         return values
 
     def _take_batch(self, values: list[Any], most: int) -> None:
-        self._lane.look()
+        if not self._fresh:
+            self._lane.look()
+        self._fresh = False
         if self._lane.urgent:
             values.append(Control(self._lane.urgent.popleft(), True))
             return
@@ -212,12 +213,17 @@ class Receiver:
         self._stash.popleft()
         return self._decode(item)
 
-    def _idle(self) -> Any:
-        """What is next where the ring seems to be empty."""
+    def _idle(self, *, look: bool = True) -> Any:
+        """What is next where the ring seems to be empty.
+
+        Args:
+            look: at the wire; it has not been looked at just before.
+        """
         if self.closed:
             return EMPTY
         lane = self._lane
-        lane.look()
+        if look:
+            lane.look()
         lease = self._consumer.take()
         if lease is not None:
             self._stash.append(lease)
@@ -265,18 +271,13 @@ class Receiver:
 
     # -- sleeping
 
-    def fileno(self) -> int:
-        """A descriptor that is readable when `drain` has something to do."""
-        return self._selector.fileno()
-
     def arm(self) -> bool:
-        """Before sleeping on `fileno`: ask to be woken; True if there is nothing to take yet."""
+        """Before sleeping: ask to be woken; True if there is nothing to take yet."""
         lane = self._lane
         if self.closed or self._failure is not None or lane.urgent or lane.ended:
             return False
-        if not self._hears and not lane.full:
-            self._selector.register(self._wire_fd, _READ, self._drain_wire)
-            self._hears = True
+        if self._wire_fd not in self._ears and not lane.full:
+            self._ears.hear(self._wire_fd)
         if self._stash:
             item = self._stash[0]
             return not lane.reach((item[4] if isinstance(item, tuple) else item.schema) >> 16)
@@ -294,21 +295,16 @@ class Receiver:
         return not self.arm() or self._attend(timeout)
 
     def drain(self) -> None:
-        """Make `fileno` silent again; take in what came over the wire."""
+        """Silence what rings; take in what came over the wire."""
         self._attend(0)
 
     def watch(self, loop: Any, callback: Callable[[], object]) -> None:
         """Have ``callback`` called on an asyncio loop whenever something may be there."""
+        self._ears.watch(loop, callback)
 
-        def woken() -> None:
-            self._attend(0)
-            callback()
-
-        loop.add_reader(self.fileno(), woken)
-
-    def unwatch(self, loop: Any) -> None:
+    def unwatch(self) -> None:
         """Undo `watch`."""
-        loop.remove_reader(self.fileno())
+        self._ears.unwatch()
 
     def close(self) -> None:
         """Take no more. What was taken stays as long as it is looked at.
@@ -317,20 +313,21 @@ class Receiver:
         """
         self.closed = True
         self._stash.clear()
+        self._ears.close()
         self._consumer.close()
         self._lane.close()
-        self._selector.close()
 
     def _attend(self, timeout: float | None) -> bool:
-        ready = self._selector.select(timeout)
-        for key, _ in ready:
-            key.data()
-        return bool(ready)
+        some = self._ears.attend(timeout)
+        self._fresh = True
+        return some
 
-    def _drain_ring(self) -> None:
-        if self._lane.ended:
+    def _see_to(self, fd: int) -> None:
+        if fd == self._wire_fd:
+            self._drain_wire()
+        elif self._lane.ended:
             # Nobody rings any more, but a bell whose other end is closed is heard for ever.
-            self._selector.unregister(self._consumer.fileno())
+            self._ears.ignore(fd)
         else:
             self._consumer.drain()
 
@@ -341,8 +338,7 @@ class Receiver:
             self._failure = error
         if self._lane.ended or self._lane.full:
             # It would be readable for ever; `try_take` looks at it all the same.
-            self._selector.unregister(self._wire_fd)
-            self._hears = False
+            self._ears.ignore(self._wire_fd)
 
     # -- rings
 
@@ -379,11 +375,10 @@ class Receiver:
         consumer = self._open(message)
         self._lane.took_ring()
         self._lost += self._consumer.lost
-        with suppress(KeyError):  # it rang when its sender had ended
-            self._selector.unregister(self._consumer.fileno())
+        self._ears.ignore(self._consumer.fileno())
         self._consumer.close()
         self._consumer, self._cells = consumer, consumer.leases_free
-        self._selector.register(consumer.fileno(), _READ, self._drain_ring)
+        self._ears.hear(consumer.fileno())
 
 
 def _like(theirs: str) -> str:

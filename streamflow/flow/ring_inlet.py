@@ -97,8 +97,6 @@ class RingInlet:
         if self._receiver is None:
             return
         self._lost_before += self._receiver.lost
-        if self._loop is not None and not self._loop.is_closed():
-            self._receiver.unwatch(self._loop)
         self._receiver.close()
         self._receiver = None
 

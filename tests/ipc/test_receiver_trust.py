@@ -148,7 +148,7 @@ async def test_a_receiver_on_a_loop_is_called_back(ends: Ends) -> None:
     sender.send_event(b"2")
     await woken.wait()
     values += taken(receiver)
-    receiver.unwatch(loop)
+    receiver.unwatch()
 
     assert armed
     assert values == [1, Control(b"2", False)]
