@@ -119,9 +119,13 @@ class Sender:
         `fileno` is not disturbed.
         """
         self._audience.hear()
+        self.reclaim()
+        return self._generations.reap()
+
+    def reclaim(self) -> None:
+        """Let go of what was kept for items that have come back."""
         for ring in self._generations:
             ring.let_go()
-        return self._generations.reap()
 
     # -- items
 
@@ -211,21 +215,17 @@ class Sender:
             return False
 
     def wait(self, timeout: float | None) -> bool:
-        """Sleep until there may be room, or a receiver has hung up.
+        """Sleep until there may be room, or a receiver has hung up; whether anything happened.
 
         Args:
             timeout: seconds at most; None: as long as it takes.
-
-        Returns:
-            Whether anything happened.
         """
         return not self.arm() or self._audience.attend(timeout)
 
     def drain(self) -> None:
         """Make `fileno` silent, let go of what came back, and send what waits for a wire."""
         self._audience.attend()
-        for ring in self._generations:
-            ring.let_go()
+        self.reclaim()
 
     def watch(self, loop: Any, callback: Callable[[], object]) -> None:
         """Have ``callback`` called on an asyncio loop whenever room or a hangup may be there.

@@ -127,6 +127,9 @@ class Writer:
         Returns:
             An array with whatever was in the memory before.
         """
+        with self._lock:
+            # What came back last is still in the cache.
+            self._sender.reclaim()
         return self._pool.allocate(shape, dtype)
 
     def try_send(self, value: Any) -> bool:

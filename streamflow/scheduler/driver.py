@@ -214,7 +214,7 @@ class Driver:
             raise node_error(self.segment.head, "process", error) from error
         finally:
             self._pulling = self._resting = False
-            self.window.rest()
+            self.window.awaited()
 
     async def _feed_from_links(self) -> None:
         while not self.ended():

@@ -45,6 +45,12 @@ class Window:
         self._since = 0
         return True
 
+    def awaited(self) -> None:
+        """Note that something was awaited; whether others have run meanwhile nobody knows."""
+        now = perf_counter_ns()
+        self._since += now - self._last
+        self._last = now
+
     def rest(self) -> None:
         """Note that the segment has slept: that time is nobody's."""
         self._last = perf_counter_ns()

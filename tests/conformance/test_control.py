@@ -218,6 +218,28 @@ class Passes(sf.Node):
             yield item
 
 
+@pytest.mark.parametrize("kind", ["plain", "async"])
+async def test_a_source_that_never_sleeps_can_be_stopped(
+    kind: str, on: PlacementName, pipeline: sf.Pipeline
+) -> None:
+    def plain() -> Iterator[int]:
+        while True:
+            yield 1
+
+    async def restless() -> AsyncIterator[int]:
+        while True:
+            yield 1
+
+    source = pipeline.add(sf.node(plain if kind == "plain" else restless), id="source", on=on)
+    source >> sf.node(lambda x: x)
+
+    async with pipeline.start(clock="offline") as execution:
+        await until(lambda: execution.report().nodes["source"].emitted > 0)
+        report = await execution.stop(timeout=5)
+
+    assert report.state == "cancelled"
+
+
 async def test_stop_drains_a_streaming_node_too(on: PlacementName, pipeline: sf.Pipeline) -> None:
     source = pipeline.add(sf.node(forever), id="source")
     source >> pipeline.add(Passes(), id="passes", on=on) >> sf.node(lambda x: x)

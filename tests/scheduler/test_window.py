@@ -88,6 +88,16 @@ def test_time_asleep_is_nobodys(wall: Wall) -> None:
     assert window.size == 2
 
 
+def test_time_that_was_awaited_counts_as_the_segments_own_but_not_for_its_size(wall: Wall) -> None:
+    window = Window()
+    wall.now += TURN_NS
+
+    window.awaited()
+
+    assert turn(window, wall, TURN_NS // 4)
+    assert window.size == 2
+
+
 def test_turns_are_counted(wall: Wall) -> None:
     window = Window()
 
