@@ -151,6 +151,7 @@ def first_failure(ring: Rings) -> str:
     return ""
 
 
+@pytest.mark.slow
 def test_what_the_system_cannot_give_leaves_nothing_behind(ring: Rings) -> None:
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     before = descriptors()

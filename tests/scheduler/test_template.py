@@ -26,6 +26,7 @@ from tests.support.spawning import (
 pytestmark = on_posix
 
 
+@pytest.mark.slow
 def test_a_hundred_workers_leave_no_descriptor_and_no_process(starter: Starter) -> None:
     with started(starter, "echo"):
         pass
@@ -134,6 +135,7 @@ threading.Event().wait()
 
 
 @forks_only
+@pytest.mark.slow
 def test_a_killed_program_leaves_nothing_though_a_fork_of_it_lives() -> None:
     with run("""
 worker = start("worker", entry=f"{W}:echo")
@@ -166,6 +168,7 @@ print(*(worker.pid for worker in workers), flush=True)
 
 
 @forks_only
+@pytest.mark.slow
 def test_a_fork_of_the_program_has_a_template_of_its_own() -> None:
     with run("""
 worker = start("worker", entry=f"{W}:echo")
