@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import streamflow as sf
 from benchmarks.harness import Comparison, Goal
 from streamflow.manifest import Manifest, dump, load
 
@@ -54,6 +55,23 @@ def test_load_a_manifest_of_a_thousand_nodes(
         run,
         rounds=20,
         goal=Goal(0.090, absolute=True),
+    )
+
+
+@pytest.mark.parametrize(("name", "make"), [("v1", version_1), ("v2", version_2)])
+def test_load_check_and_build_a_thousand_nodes(
+    name: str, make: Callable[[], dict[str, Any]], compare: Comparison
+) -> None:
+    text = json.dumps(make())
+
+    def run() -> None:
+        assert len(sf.Pipeline.from_manifest(text).graph.nodes) == NODES
+
+    compare(
+        f"load, check and build a manifest of {NODES} nodes ({name}, JSON)",
+        run,
+        rounds=10,
+        goal=Goal(0.150, absolute=True),
     )
 
 

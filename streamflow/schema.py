@@ -12,7 +12,8 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from streamflow.errors import GraphError
 
@@ -76,17 +77,34 @@ def check_params(cls: Callable[..., Any], params: Mapping[str, Any]) -> None:
     Raises:
         GraphError: one is unknown (with the nearest name), or one is missing.
     """
-    schema = params_schema(cls)
-    known = list(schema["properties"])
+    takes = _takes.get(cls)
+    if takes is None:
+        # Read off its signature once for each class, not for each node.
+        schema = params_schema(cls)
+        takes = Takes(
+            tuple(schema["properties"]), tuple(schema["required"]), schema["additionalProperties"]
+        )
+        _takes[cls] = takes
     for name in params:
-        if name not in known and not schema["additionalProperties"]:
-            near = difflib.get_close_matches(name, known, 1)
-            names = ", ".join(known) or "none"
+        if name not in takes.known and not takes.others:
+            near = difflib.get_close_matches(name, takes.known, 1)
+            names = ", ".join(takes.known) or "none"
             hint = f"; did you mean {near[0]!r}?" if near else f"; it takes {names}"
             raise GraphError(f"{cls.__name__} has no parameter {name!r}{hint}")
-    missing = [name for name in schema["required"] if name not in params]
+    missing = [name for name in takes.required if name not in params]
     if missing:
         raise GraphError(f"{cls.__name__} needs {', '.join(missing)}")
+
+
+class Takes(NamedTuple):
+    """Names of parameters: all that are known, those without a default, and whether others go."""
+
+    known: tuple[str, ...]
+    required: tuple[str, ...]
+    others: bool
+
+
+_takes: WeakKeyDictionary[Callable[..., Any], Takes] = WeakKeyDictionary()
 
 
 def _annotation_schema(annotation: Any) -> dict[str, Any]:
