@@ -73,9 +73,7 @@ class _Peer:
         if self.lie:
             raise RingCorrupt(self.lie)
         size = pipes.waiting(self.records)
-        # What somebody leaves behind who dies waits in the pipe, but is no longer its own.
-        most = size if self.left else len(self.sent) * RECORD.size
-        if size % RECORD.size or size > most:
+        if size % RECORD.size or size > len(self.sent) * RECORD.size:
             raise RingCorrupt(f"consumer {self.number} has left {size} bytes of its records")
         return size // RECORD.size
 
@@ -104,9 +102,10 @@ class _Peer:
         if data is None:
             return
         if not data:
-            # Gone with all it held: it closes this end last.
-            self.left = True
-            self.sent.clear()
+            # It has died, or closed this end last: what it held is free. What it has not
+            # taken still waits, and holds the sender back until somebody detaches it.
+            for seq in self.sent.keys() - self.queued():
+                del self.sent[seq]
             return
         data = self.rest + data
         whole = len(data) // WORD * WORD

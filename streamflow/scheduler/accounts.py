@@ -179,12 +179,13 @@ def _joined(halves: Sequence[EdgeReport]) -> EdgeReport:
 
 
 def _bounded(report: EdgeReport) -> EdgeReport:
-    """An edge whose target has taken items since it last told: those that the link cannot hold."""
-    waits = report.sent - report.received - sum(report.dropped.values())
-    if report.max_items is None or waits <= report.max_items:
-        return report
-    received = report.received + waits - report.max_items
-    return replace(report, received=received, in_flight=report.max_items)
+    """An edge whose target has taken items since it last told, as the sender sees."""
+    left = report.sent - sum(report.dropped.values())
+    waits = report.in_flight
+    if report.max_items is not None:
+        waits = min(waits, report.max_items)
+    received = max(report.received, left - waits)
+    return replace(report, received=received, in_flight=left - received)
 
 
 def summed(past: Snapshot, present: Snapshot, crossing: Container[str]) -> Snapshot:

@@ -114,3 +114,18 @@ def test_what_a_dead_consumer_has_not_taken_is_counted(behind_pipes: Rings) -> N
 
     assert producer.pending(number) == 2
     assert producer.leased(number) == []
+
+
+def test_what_is_sent_to_a_dead_consumer_waits_until_it_is_detached(behind_pipes: Rings) -> None:
+    producer = behind_pipes.Producer(8, SIZE, leases=1)
+    number, fds = producer.attach()
+    for fd in fds:
+        os.close(fd)
+
+    sent = [producer.send(b"x") for _ in range(20)]
+    kept = sum(seq >= 0 for seq in sent)
+
+    assert 0 < kept < 8
+    assert producer.pending(number) == kept
+    producer.detach(number)
+    assert producer.send(b"y") >= 0
