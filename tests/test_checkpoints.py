@@ -339,7 +339,14 @@ async def test_a_node_knows_whether_the_run_goes_on(where: Path, on: PlacementNa
     assert results == sorted(results)  # False until the checkpoint, True from there on
 
 
-@pytest.mark.parametrize("kind", [Total, Slowly])
+class Plain(sf.Node):
+    """What each of several instances gives must not depend on which of them was free."""
+
+    def process(self, item: int) -> int:
+        return item + 1
+
+
+@pytest.mark.parametrize("kind", [Plain, Slowly])
 def test_concurrent_calls_are_over_before_a_cut(
     tmp_path: Path, where: Path, kind: type[sf.Node]
 ) -> None:
