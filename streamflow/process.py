@@ -6,25 +6,14 @@ is found out where the process starts.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Final, Literal, TypeAlias, TypeGuard, get_args
+
+from streamflow.units import parse_size
 
 OnDeath: TypeAlias = Literal["error", "skip"]
-
-UNITS: Final = {
-    "B": 1,
-    "KB": 10**3,
-    "MB": 10**6,
-    "GB": 10**9,
-    "TB": 10**12,
-    "KIB": 2**10,
-    "MIB": 2**20,
-    "GIB": 2**30,
-    "TIB": 2**40,
-}
-"""Bytes in each unit; what ends in ``iB`` is a power of two."""
 
 LEAST: Final = 2**20
 """Fewer bytes than this are a slip of the pen: an interpreter could not even report it."""
@@ -111,32 +100,15 @@ def parse_bytes(amount: int | str) -> int:
     >>> parse_bytes("1.5 GiB"), parse_bytes("512MB"), parse_bytes(2**21)
     (1610612736, 512000000, 2097152)
     """
-    example = 'a number of bytes, or text such as "512MB" or "2GiB"'
-    if isinstance(amount, str):
-        found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]+)\s*", amount)
-        unit = UNITS.get(found[2].upper()) if found else None
-        if found is None or unit is None:
-            raise ValueError(f"memory must be {example}, not {amount!r}")
-        count = round(float(found[1]) * unit)
-    elif _whole(amount):
-        count = amount
-    else:
+    count: int | None = None
+    with suppress(ValueError):
+        count = parse_size(amount) if isinstance(amount, str) else amount
+    if not _whole(count):
+        example = 'a number of bytes, or text such as "512MB" or "2GiB"'
         raise ValueError(f"memory must be {example}, not {amount!r}")
     if count < LEAST:
         raise ValueError(f"memory must be 1 MiB or more, not {amount!r}")
     return count
-
-
-def format_bytes(count: int) -> str:
-    """An amount of memory as people write it.
-
-    >>> format_bytes(2**31), format_bytes(3 * 2**19), format_bytes(500)
-    ('2 GiB', '1.5 MiB', '500 B')
-    """
-    for unit, name in ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
-        if count >= unit:
-            return f"{count / unit:.4g} {name}"
-    return f"{count} B"
 
 
 def _cores(cpu: int | Iterable[int]) -> tuple[int, ...]:
@@ -150,5 +122,5 @@ def _word(value: object) -> bool:
     return isinstance(value, str) and bool(value.strip())
 
 
-def _whole(value: object) -> bool:
+def _whole(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)

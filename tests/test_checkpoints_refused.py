@@ -190,7 +190,7 @@ def test_a_node_that_does_not_take_its_state_is_an_error_at_the_start(where: Pat
         ({"checkpoint": "x", "every": 0}, "more than 0 seconds, not 0"),
         ({"checkpoint": "x", "every": "0s"}, "more than 0 seconds"),
         ({"checkpoint": "x", "every": float("nan")}, "more than 0 seconds"),
-        ({"checkpoint": "x", "every": "soon"}, "such as '10s'.*'soon'"),
+        ({"checkpoint": "x", "every": "soon"}, "text such as .*'soon'"),
         ({"checkpoint": "x", "every": "3 fortnights"}, "fortnights"),
         ({"checkpoint": "x", "items": 0}, "items must be 1 or more, not 0"),
     ],

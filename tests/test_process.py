@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from streamflow.process import Process, format_bytes, parse_bytes
+from streamflow.process import Process, parse_bytes
 
 
 @pytest.mark.parametrize(
@@ -40,21 +40,6 @@ def test_what_is_no_amount_of_memory_is_refused(amount: Any) -> None:
 def test_memory_for_less_than_an_interpreter_is_refused(amount: Any) -> None:
     with pytest.raises(ValueError, match=f"memory must be 1 MiB or more, not {amount!r}"):
         Process(memory=amount)
-
-
-@pytest.mark.parametrize(
-    ("count", "words"),
-    [
-        (2**31, "2 GiB"),
-        (1_536 * 2**20, "1.5 GiB"),
-        (512_000_000, "488.3 MiB"),
-        (2**40, "1 TiB"),
-        (1_024, "1 KiB"),
-        (12, "12 B"),
-    ],
-)
-def test_bytes_are_written_as_people_write_them(count: int, words: str) -> None:
-    assert format_bytes(count) == words
 
 
 @pytest.mark.parametrize(

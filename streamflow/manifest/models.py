@@ -16,15 +16,24 @@ from pydantic import (
 
 from streamflow.graph import ErrorPolicy, LinkPolicy, PlacementName
 from streamflow.manifest.shapes import is_list
-from streamflow.manifest.units import AMOUNT, SPAN, parse_seconds, parse_size
 from streamflow.process import LEAST, OnDeath
+from streamflow.units import SIZE, SPAN, parse_seconds, parse_size
 
 LONGEST: Final = 500
 """Letters of a name."""
 
+
+def _seconds(value: Any) -> Any:
+    return parse_seconds(value) if isinstance(value, str) else value
+
+
+def _bytes(value: Any) -> Any:
+    return parse_size(value) if isinstance(value, str) else value
+
+
 Seconds = Annotated[
     float,
-    BeforeValidator(parse_seconds),
+    BeforeValidator(_seconds),
     WithJsonSchema(
         {
             "anyOf": [
@@ -37,12 +46,12 @@ Seconds = Annotated[
 ]
 Bytes = Annotated[
     int,
-    BeforeValidator(parse_size),
+    BeforeValidator(_bytes),
     WithJsonSchema(
         {
             "anyOf": [
                 {"type": "integer", "minimum": 1},
-                {"type": "string", "pattern": AMOUNT},
+                {"type": "string", "pattern": SIZE},
             ],
             "description": 'Bytes, or text such as "64KB", "2GiB".',
         }

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Final
 
 from streamflow.errors import CheckpointError
+from streamflow.units import parse_seconds
 
 EVERY: Final = 10.0
 """Seconds between two checkpoints where nothing else is said."""
-
-UNITS: Final = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
-
-DURATION: Final = re.compile(r"\s*([0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*([a-z]*)\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +109,10 @@ def seconds_of(every: float | str) -> float:
     >>> seconds_of("1.5 h")
     5400.0
     """
-    if isinstance(every, str):
-        match = DURATION.fullmatch(every)
-        if match is None or match[2] not in UNITS:
-            raise ValueError(f"every must be such as '10s', '500ms', '2m' or '1h', not {every!r}")
-        seconds = float(match[1]) * UNITS[match[2]]
-    else:
-        seconds = float(every)
+    try:
+        seconds = parse_seconds(every) if isinstance(every, str) else float(every)
+    except ValueError as error:
+        raise ValueError(f"every {error}, not {every!r}") from None
     if not 0 < seconds < math.inf:
         raise ValueError(f"every must be more than 0 seconds, not {every}")
     return seconds

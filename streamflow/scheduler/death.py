@@ -6,7 +6,7 @@ import signal
 from dataclasses import dataclass
 from typing import Final
 
-from streamflow.process import format_bytes
+from streamflow.units import human_bytes
 
 OUT_OF_MEMORY: Final = 109
 """Exit code of a worker that ended with a MemoryError."""
@@ -36,7 +36,7 @@ class Death:
     >>> str(Death(3)), str(Death(-9)), str(Death(-11))
     ('exited with code 3', 'killed by SIGKILL', 'segmentation fault')
     >>> str(Death(OUT_OF_MEMORY, limit=2**31))
-    'out of memory under its limit of 2 GiB'
+    'out of memory under its limit of 2.0 GiB'
     """
 
     code: int | None
@@ -64,7 +64,7 @@ class Death:
 
     def _out_of_memory(self) -> str:
         return "out of memory" + (
-            f" under its limit of {format_bytes(self.limit)}" if self.limit else ""
+            f" under its limit of {human_bytes(self.limit)}" if self.limit else ""
         )
 
 

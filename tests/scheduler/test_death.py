@@ -24,11 +24,11 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals need PO
         (Death(-signal.SIGABRT), "aborted"),
         (Death(-200), "killed by signal 200"),
         (Death(OUT_OF_MEMORY), "out of memory"),
-        (Death(OUT_OF_MEMORY, 2**31), "out of memory under its limit of 2 GiB"),
+        (Death(OUT_OF_MEMORY, 2**31), "out of memory under its limit of 2.0 GiB"),
         (Death(-signal.SIGKILL, 2**31, 2**30), "killed by SIGKILL"),
         (
             Death(-signal.SIGSEGV, 2**31, 2**31),
-            "out of memory under its limit of 2 GiB (segmentation fault)",
+            "out of memory under its limit of 2.0 GiB (segmentation fault)",
         ),
         (Death(3, 2**31, 2**31), "exited with code 3"),
     ],

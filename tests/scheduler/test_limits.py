@@ -38,7 +38,7 @@ def test_a_worker_that_runs_out_of_memory_says_so(
     with started(each, "fill_memory", options=Process(memory="64MiB")) as worker:
         death = worker.wait()
 
-    assert str(death) == "out of memory under its limit of 64 MiB"
+    assert str(death) == "out of memory under its limit of 64.0 MiB"
     assert "MemoryError" in capfd.readouterr().err
 
 
@@ -48,7 +48,7 @@ def test_a_crash_near_the_limit_is_told_as_what_it_comes_of(starter: Starter) ->
     with started(starter, "fill_memory_in_c", options=Process(memory="64MiB")) as worker:
         death = worker.wait()
 
-    assert str(death) == "out of memory under its limit of 64 MiB (segmentation fault)"
+    assert str(death) == "out of memory under its limit of 64.0 MiB (segmentation fault)"
 
 
 @on_linux
