@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 
 from streamflow.node import Node
-from streamflow.nodes.basic.checks import check_number, is_number
+from streamflow.nodes.checks import check_number, is_number
 
 
 class Add(Node):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
 from streamflow.node import Node
-from streamflow.nodes.basic.checks import check_number, is_number
+from streamflow.nodes.checks import check_number, is_number
 
 LARGEST_POWER: Final = 4_096
 """Bits of an integer power: a larger one would hold the thread, and no message can stop it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streamflow.nodes.basic.checks import check_count, check_number
+from streamflow.nodes.checks import check_count, check_number
 from streamflow.nodes.delays import DelayLine
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from streamflow.context import NodeContext
 from streamflow.node import Node
-from streamflow.nodes.basic.checks import check_count
+from streamflow.nodes.checks import check_count
 
 Level = Literal["debug", "info", "warning", "error", "critical"]
 

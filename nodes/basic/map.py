@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from streamflow.node import Node
-from streamflow.nodes.basic.checks import check_function
+from streamflow.nodes.checks import check_function
 
 
 class Map(Node):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from streamflow.node import Node, Out, kind_of
-from streamflow.nodes.basic.checks import check_predicate
+from streamflow.nodes.checks import check_predicate
 from streamflow.ports import Data, Ports
 
 

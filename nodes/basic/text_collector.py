@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from streamflow.context import NodeContext
 from streamflow.node import Node
-from streamflow.nodes.basic.checks import check_count
+from streamflow.nodes.checks import check_count
 
 MARKS: Final = re.compile(r"(<\|(?:text|audio)_end\|>)")
 """What speech models write where a text is over, or the sound of it."""

@@ -8,7 +8,8 @@ from typing import Any, ClassVar, Literal
 
 from streamflow.context import NodeContext
 from streamflow.node import Node
-from streamflow.nodes.symbia.checks import check_count
+from streamflow.nodes.batches import Batcher
+from streamflow.nodes.checks import check_count
 from streamflow.ports import Data, Ports
 
 MAX_SHOWN = 1_000
@@ -101,7 +102,7 @@ class Merge(Node):
         return item
 
 
-class Accumulator(Node):
+class Accumulator(Batcher):
     """Emits items in lists of ``batchSize``; the last list may be shorter.
 
     Args:
@@ -117,27 +118,4 @@ class Accumulator(Node):
 
     def __init__(self, batchSize: int = 10) -> None:
         check_count("batchSize", batchSize)
-        self.size = batchSize
-        self._items: list[Any] = []
-
-    def initialize(self, ctx: NodeContext) -> None:
-        """Begin with nothing."""
-        self._items = []
-
-    def process(self, item: Any) -> list[Any] | None:
-        """Return the list that this item fills, if it does."""
-        self._items.append(item)
-        return self.flush() if len(self._items) >= self.size else None
-
-    def flush(self) -> list[Any] | None:
-        """Return what has come since the last list."""
-        items, self._items = self._items, []
-        return items or None
-
-    def get_state(self) -> list[Any]:
-        """What has come since the last list."""
-        return list(self._items)
-
-    def set_state(self, state: list[Any]) -> None:
-        """Go on with these items."""
-        self._items = list(state)
+        super().__init__(batchSize)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from streamflow.nodes.checks import check_number
 from streamflow.nodes.delays import DelayLine
-from streamflow.nodes.symbia.checks import check_milliseconds
 
 MAX_WAITING: Final = 1_000
 """Items that wait at once; with more, the input waits."""
@@ -31,5 +31,5 @@ class Delay(DelayLine):
     """
 
     def __init__(self, delayMs: float = 1_000) -> None:
-        check_milliseconds("delayMs", delayMs, zero=True)
+        check_number("delayMs", delayMs, 0)
         super().__init__(delayMs / 1_000, MAX_WAITING)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from streamflow.context import NodeContext
 from streamflow.errors import MediaError
 from streamflow.node import Node
-from streamflow.nodes.symbia.checks import check_count
+from streamflow.nodes.checks import check_count
 
 if TYPE_CHECKING:
     import httpx

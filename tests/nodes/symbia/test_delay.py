@@ -89,10 +89,10 @@ def test_a_restored_line_is_emitted_first() -> None:
 @pytest.mark.parametrize(
     ("value", "sentence"),
     [
-        (-1, "delayMs must be 0 or more milliseconds, not -1"),
-        (math.nan, "delayMs must be 0 or more milliseconds, not nan"),
-        (math.inf, "delayMs must be 0 or more milliseconds, not inf"),
-        ("5", "delayMs must be a number of milliseconds, not '5'"),
+        (-1, "delayMs must be a finite number of 0 or more, not -1"),
+        (math.nan, "delayMs must be a finite number of 0 or more, not nan"),
+        (math.inf, "delayMs must be a finite number of 0 or more, not inf"),
+        ("5", "delayMs must be a finite number of 0 or more, not '5'"),
     ],
 )
 def test_a_bad_time_is_named(value: Any, sentence: str) -> None:
